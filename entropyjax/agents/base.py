@@ -1,0 +1,50 @@
+"""The contract of an agent-level simulator, dispatched on the model that it is paired with."""
+
+from functools import singledispatch
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Array, Float
+
+from entropyjax.models import AbstractModel
+from entropyjax.params import OrchestratorParams
+
+
+class AgentError(ValueError):
+    """Parameters at which the agent-level simulator has no meaning; the message says what to change."""
+
+
+class AgentDraws(NamedTuple):
+    """Standard normals of one micro-step: of the gap, of the token inflow, and of the dispatch (as a quantile)."""
+
+    focus: Float[Array, ""]
+    tokens: Float[Array, ""]
+    dispatch: Float[Array, ""]
+
+
+@singledispatch
+def micro_step(model: AbstractModel, params: Any, epsilon: Float[Array, ""], state: Any, draws: AgentDraws) -> Any:
+    """Return the state after one micro-step of length `epsilon` (in steps of the orchestrator).
+
+    **Raises:** `AgentError` if no simulator is registered for the class of `model`.
+    """
+    raise AgentError(
+        f"No agent-level simulator is paired with {type(model).__name__}; use dynamics 'sde' or 'ode', "
+        "or register one with entropyjax.agents.micro_step.register."
+    )
+
+
+def check_rates(params: OrchestratorParams, epsilon: float) -> None:
+    """Raise `AgentError` unless epsilon (delta0 + delta1) < 1 and epsilon kappa <= 1 (host values)."""
+    forgetting = float(np.max(np.asarray(params.compaction_rate) + np.asarray(params.reflexion_rate)))
+    resolution = float(np.max(np.asarray(params.resolution_rate)))
+    if epsilon * forgetting >= 1.0:
+        raise AgentError(
+            f"step_size * (compaction_rate + reflexion_rate) = {epsilon * forgetting:g} must stay below 1 for "
+            f"agents; lower step_size ({epsilon:g} step) or the rates ({forgetting:g} 1/step)."
+        )
+    if epsilon * resolution > 1.0:
+        raise AgentError(
+            f"step_size * resolution_rate = {epsilon * resolution:g} must not pass 1 for agents; lower "
+            f"step_size ({epsilon:g} step) or resolution_rate ({resolution:g} 1/step)."
+        )

@@ -1,0 +1,53 @@
+"""The agent-level simulator of an orchestrator with one context window (model page, section 4)."""
+
+from typing import Any
+
+import jax.numpy as jnp
+from jax.scipy.special import ndtr
+from jaxtyping import Array, Float
+
+from entropyjax.agents.base import AgentDraws, micro_step
+from entropyjax.models import context as ctx
+from entropyjax.models.orchestrator import AbstractOrchestrator, OrchestratorState
+
+Scalar = Float[Array, ""]
+
+
+@micro_step.register
+def _orchestrator(
+    model: AbstractOrchestrator, params: Any, epsilon: Scalar, state: OrchestratorState, draws: AgentDraws
+) -> OrchestratorState:
+    """Dispatch, read the result, relax the logits; every update uses the state at the start.
+
+    right ~ Bernoulli(q); c <- c (1 - epsilon (delta0 + delta1 h)) + tokens + epsilon chi [wrong];
+    s <- s + epsilon kappa (1-s) [right];
+    focus <- u + (focus - u) e^{-alpha epsilon} + sigma_x sqrt((1 - e^{-2 alpha epsilon}) / (2 alpha)) xi.
+    """
+    choice = model.choice(state.focus, params)
+    right = ndtr(draws.dispatch) < choice.right
+    wrong = jnp.where(right, 0.0, 1.0).astype(choice.right.dtype)
+    decay = 1.0 - epsilon * ctx.forgetting(params, choice.normalised_entropy)
+    target = model.target(state, params)
+    rate = params.focus_rate
+    spread = params.focus_noise * jnp.sqrt(-jnp.expm1(-2.0 * rate * epsilon) / (2.0 * rate))
+    return OrchestratorState(
+        focus=target
+        + (state.focus - target) * jnp.exp(-rate * epsilon)
+        + spread * draws.focus * model.gap_direction(state.focus),
+        progress=state.progress + (1.0 - wrong) * epsilon * params.resolution_rate * (1.0 - state.progress),
+        context=state.context * decay
+        + token_inflow(params, epsilon, draws.tokens)
+        + wrong * epsilon * params.error_tokens,
+    )
+
+
+def token_inflow(params: Any, epsilon: Scalar, normal: Scalar) -> Scalar:
+    """Return log-normal tokens of mean epsilon (tau_e + tau_r) and coefficient of variation
+    sigma_tau / (tau_e + tau_r), in ktok; 0 where the mean inflow is 0.
+    """
+    rate = params.executor_tokens + params.reasoning_tokens
+    flowing = rate > 0.0
+    variation = params.token_noise / jnp.where(flowing, rate, 1.0)
+    log_variance = jnp.log1p(variation**2)
+    tokens = epsilon * rate * jnp.exp(jnp.sqrt(log_variance) * normal - 0.5 * log_variance)
+    return jnp.where(flowing, tokens, 0.0)

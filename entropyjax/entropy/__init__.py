@@ -1,0 +1,3 @@
+"""Entropy functionals of the scheduling vector."""
+
+from entropyjax.entropy import binary as binary, categorical as categorical

@@ -1,0 +1,112 @@
+"""The contract of a model: all that the layers above may know about one."""
+
+import abc
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from entropyjax.params import AbstractParams, make
+
+Scalar = Float[Array, ""]
+State = Any
+"""A NamedTuple of arrays, one field per component; fields hold one lane, never a batch."""
+
+
+class Interval(NamedTuple):
+    """Range of a state component; the stochastic paths project onto it and count the projections."""
+
+    lower: float
+    upper: float
+
+
+class Observable(NamedTuple):
+    """A named, real-valued function `evaluate(model, state, params)` with its symbol and unit."""
+
+    symbol: str
+    unit: str
+    doc: str
+    evaluate: Callable[[Any, State, Any], Scalar]
+
+
+class AbstractModel(eqx.Module):
+    """A dynamics in scalars per lane: drift, Ito diffusion, domain, observables and parameters.
+
+    Subclasses are final, live in one file of `entropyjax.models` and carry `@register("name")`. Everything
+    that they compute is written for one lane; batching is `jax.vmap`. The layers above rely on this
+    contract alone.
+    """
+
+    Params: ClassVar[type[AbstractParams]]
+    domain: ClassVar[Any]
+    """A state whose components are `Interval`s."""
+    observables: ClassVar[Mapping[str, Observable]]
+
+    @abc.abstractmethod
+    def initial_state(self, params: Any) -> State:
+        """Return the state at t = 0 that `params` describe."""
+
+    @abc.abstractmethod
+    def drift(self, t: Scalar, state: State, params: Any) -> State:
+        """Return dy/dt, each component in its unit per step."""
+
+    @abc.abstractmethod
+    def diffusion(self, t: Scalar, state: State, params: Any) -> tuple[State, ...]:
+        """Return the Ito diffusion, one state per Wiener process; `None` marks a component that is zero."""
+
+    @abc.abstractmethod
+    def focus_signal(self, params: Any, level: Scalar) -> Callable[[State], Scalar]:
+        """Return g(y), positive exactly where the orchestrator is focused: h < `level` and x > 0."""
+
+    @abc.abstractmethod
+    def entropy_trend(self, state: State, params: Any) -> Scalar:
+        """Return a quantity with the sign of the ODE's dH/dt; its upward zero is the cognitive horizon."""
+
+    @abc.abstractmethod
+    def progress(self, state: State) -> Scalar:
+        """Return s, the resolved share of the task."""
+
+    def params(self, **values: Any) -> Any:
+        """Return this model's parameters, those in `values` changed from their defaults.
+
+        **Raises:** `ParameterError` for an unknown name or a value outside its bounds.
+        """
+        return make(self.Params, values)
+
+    def sized(self, params: Mapping[str, Any]) -> "AbstractModel":
+        """Return this model with static sizes that hold every value in `params` (names to arrays)."""
+        del params
+        return self
+
+    def observe(self, state: State, params: Any) -> dict[str, Scalar]:
+        """Return every observable by name."""
+        return {name: item.evaluate(self, state, params) for name, item in self.observables.items()}
+
+
+def project(model: AbstractModel, state: State) -> tuple[State, Bool[Array, ""]]:
+    """Project each component onto the model's domain; the second value says whether anything moved."""
+    moved = jnp.asarray(False)
+    components = []
+    for leaf, interval in zip(state, model.domain, strict=True):
+        inside = leaf
+        if interval.lower > -jnp.inf:
+            inside = jnp.maximum(inside, interval.lower)
+        if interval.upper < jnp.inf:
+            inside = jnp.minimum(inside, interval.upper)
+        # A NaN passes through and is a failure, not a projection.
+        moved = moved | jnp.any((leaf < interval.lower) | (leaf > interval.upper))
+        components.append(inside)
+    return type(state)(*components), moved
+
+
+def combine(state: State, *terms: tuple[Any, State]) -> State:
+    """Return state + sum of coefficient * tangent over `terms`; a component that is `None` counts as zero."""
+    leaves, treedef = jax.tree.flatten(state)
+    for coefficient, tangent in terms:
+        parts = treedef.flatten_up_to(tangent)
+        pairs = zip(leaves, parts, strict=True)
+        leaves = [leaf if part is None else leaf + coefficient * part for leaf, part in pairs]
+    return treedef.unflatten(leaves)

@@ -1,0 +1,60 @@
+"""Context loading and evidence: the parts of the dynamics that every topology shares (model page, section 2)."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from entropyjax.params import OrchestratorParams
+
+Scalar = Float[Array, "..."]
+
+
+def rivals(params: OrchestratorParams) -> Scalar:
+    """Return N_e - 1 = phi_s (N - 1), the executors that can be taken for the right one."""
+    return params.roster_similarity * (params.n_agents - 1.0)
+
+
+def load(params: OrchestratorParams, context: Scalar) -> Scalar:
+    """Return L = (tau_sys + N tau_d + c) / (eta W), the effective fill of the window.
+
+    **Arguments:** `context`: c in ktok.
+    """
+    static = params.system_tokens + params.n_agents * params.roster_tokens
+    return (static + context) / (params.effective_fraction * params.context_window)
+
+
+def attention(params: OrchestratorParams, load: Scalar) -> Scalar:
+    """Return m = 1 / (1 + L^n), the attention left for the task's signal.
+
+    Written as sigmoid(-n ln L), which neither overflows nor loses its gradient at large L.
+    """
+    floor = jnp.finfo(jnp.result_type(load)).tiny
+    return jax.nn.sigmoid(-params.dilution_order * jnp.log(jnp.maximum(load, floor)))
+
+
+def inattention(params: OrchestratorParams, load: Scalar) -> Scalar:
+    """Return 1 - m without cancellation."""
+    floor = jnp.finfo(jnp.result_type(load)).tiny
+    return jax.nn.sigmoid(params.dilution_order * jnp.log(jnp.maximum(load, floor)))
+
+
+def effective_evidence(params: OrchestratorParams, progress: Scalar) -> Scalar:
+    """Return Delta_eff = Delta (1 + b ln(1 + tau_r/tau_ref)) (1 + g s) in nat.
+
+    **Arguments:** `progress`: s in [0, 1].
+    """
+    effort = jnp.log1p(params.reasoning_tokens / params.reasoning_scale)
+    return params.evidence * (1.0 + params.reasoning_gain * effort) * (1.0 + params.progress_gain * progress)
+
+
+def inflow(params: OrchestratorParams, wrong: Scalar) -> Scalar:
+    """Return tau_e + tau_r + chi (1 - q) in ktok/step, the mean inflow of tokens.
+
+    **Arguments:** `wrong`: 1 - q.
+    """
+    return params.executor_tokens + params.reasoning_tokens + params.error_tokens * wrong
+
+
+def forgetting(params: OrchestratorParams, normalised_entropy: Scalar) -> Scalar:
+    """Return delta0 + delta1 h in 1/step, the rate at which context is compacted."""
+    return params.compaction_rate + params.reflexion_rate * normalised_entropy

@@ -1,0 +1,110 @@
+"""The fixed-step path: a scan over a struct of arrays, one lane at a time under vmap."""
+
+import abc
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Bool, Float, Int, UInt32
+
+from entropyjax.models import AbstractModel, project
+from entropyjax.results import Failure
+from entropyjax.solve.events import Monitor, Tracker, outcome
+from entropyjax.solve.method import AbstractMethod, LaneResult, Path, Problem
+from entropyjax.solve.noise import Draws, coarsen, draw
+
+_LIMIT = 1e12
+"""A component beyond this size counts as diverged (in its own unit)."""
+
+
+class _Carry(NamedTuple):
+    state: Any
+    tracker: Tracker
+    failure: Int[Array, ""]
+    projections: Int[Array, ""]
+
+
+class AbstractFixedStep(AbstractMethod):
+    """A method that advances one lane by one step of given size."""
+
+    @abc.abstractmethod
+    def step(
+        self, model: AbstractModel, params: Any, t: Float[Array, ""], dt: Float[Array, ""], state: Any, draws: Draws
+    ) -> Any:
+        """Return the state at t + dt."""
+
+    def normals(self, model: AbstractModel, params: Any, state: Any) -> int:
+        """Return how many normals a step consumes: one for each Wiener process."""
+        if self.dynamics == "ode":
+            return 0
+        return len(jax.eval_shape(model.diffusion, jnp.zeros(()), state, params))
+
+    def integrate(self, problem: Problem) -> LaneResult:
+        model, params, grid = problem.model, problem.params, problem.grid
+        noisy = self.dynamics != "ode"
+        monitor = Monitor(model, params, problem.criteria, noisy)
+        dt = jnp.asarray(grid.step)
+        count = self.normals(model, params, problem.state)
+
+        @jax.checkpoint
+        def step(carry: _Carry, number: UInt32[Array, ""]) -> tuple[_Carry, None]:
+            t = number.astype(dt.dtype) * dt
+            draws = draws_on_path(problem.path, number, count, dt.dtype)
+            proposal = self.step(model, params, t, dt, carry.state, draws)
+            moved = jnp.asarray(False)
+            if noisy:
+                proposal, moved = project(model, proposal)
+            failure = jnp.where(carry.failure > 0, carry.failure, failure_code(proposal))
+            alive = failure == Failure.NONE
+            state = select(alive, proposal, carry.state)
+            tracker = select(alive, monitor.update(carry.tracker, t, dt, state), carry.tracker)
+            return _Carry(state, tracker, failure, carry.projections + (moved & alive).astype(jnp.int32)), None
+
+        def interval(carry: _Carry, start: UInt32[Array, ""]) -> tuple[_Carry, Any]:
+            t = start.astype(dt.dtype) * dt
+            saved = problem.save(t, carry.state, carry.failure == Failure.NONE)
+            return lax.scan(step, carry, start + jnp.arange(grid.steps, dtype=jnp.uint32))[0], saved
+
+        zero = jnp.zeros((), jnp.int32)
+        carry = _Carry(problem.state, monitor.start(0.0 * dt, problem.state), failure_code(problem.state), zero)
+        starts = jnp.arange(grid.intervals, dtype=jnp.uint32) * jnp.uint32(grid.steps)
+        carry, saved = lax.scan(interval, carry, starts)
+        return finish(problem, carry.state, carry.tracker, carry.failure, saved)._replace(
+            projections=carry.projections, steps=jnp.asarray(grid.total_steps, jnp.int32)
+        )
+
+
+def draws_on_path(path: Path, number: UInt32[Array, ""], count: int, dtype: Any) -> Draws:
+    """Return the draws of step `number`; with two substeps they are those of a step twice the size."""
+    if count == 0:
+        return Draws((), ())
+    if path.substeps == 1:
+        return draw(path.stream, path.index, number, count, dtype)
+    fine = [
+        draw(path.stream, path.index, jnp.uint32(2) * number + jnp.uint32(half), count, dtype) for half in (0, 1)
+    ]
+    return coarsen(*fine)
+
+
+def failure_code(state: Any) -> Int[Array, ""]:
+    """Return `Failure.NONE`, `DIVERGED` or `NON_FINITE` for a state."""
+    leaves = jax.tree.leaves(state)
+    finite = jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in leaves]).all()
+    small = jnp.stack([jnp.all(jnp.abs(leaf) < _LIMIT) for leaf in leaves]).all()
+    code = jnp.where(finite, Failure.DIVERGED, Failure.NON_FINITE)
+    return jnp.where(small, Failure.NONE, code).astype(jnp.int32)
+
+
+def select(condition: Bool[Array, ""], chosen: Any, other: Any) -> Any:
+    """Return `chosen` where `condition` holds, else `other`, leaf by leaf."""
+    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), chosen, other)
+
+
+def finish(problem: Problem, state: Any, tracker: Tracker, failure: Int[Array, ""], saved: Any) -> LaneResult:
+    """Return the result of a lane that has reached the horizon, the last save appended."""
+    horizon = jnp.asarray(problem.grid.horizon)
+    last = problem.save(horizon, state, failure == Failure.NONE)
+    saved = jax.tree.map(lambda rows, row: jnp.concatenate([rows, row[None]]), saved, last)
+    zero = jnp.zeros((), jnp.int32)
+    return LaneResult(saved, tracker.events, outcome(tracker.events, horizon), failure, zero, zero, state)
