@@ -19,7 +19,7 @@ class OrchestratorParams(AbstractParams):
     focus_rate: Scalar = parameter(1.0, "1/step", POSITIVE, "alpha", "Relaxation rate of the logits.")
     evidence: Scalar = parameter(8.0, "nat", NON_NEGATIVE, "Delta", "Logit gap that clean context supports.")
     effective_fraction: Scalar = parameter(
-        0.5, "-", UNIT_POSITIVE, "eta", "Share of the window that the model really uses."
+        0.5, "-", POSITIVE, "eta", "Share of the window that the model really uses: its half-attention length over W."
     )
     dilution_order: Scalar = parameter(2.0, "-", POSITIVE, "n", "Hill exponent of attention dilution.")
     roster_similarity: Scalar = parameter(
