@@ -30,6 +30,6 @@ def hermite(before: Scalar, after: Scalar, slope_before: Scalar, slope_after: Sc
         early = (value > 0.0) == (before > 0.0)
         low, high = jnp.where(early, place, low), jnp.where(early, high, place)
         trial = place - value / jnp.where(slope == 0.0, 1.0, slope)
-        inside = (trial > low) & (trial < high) & (slope != 0.0)
+        inside = (trial >= low) & (trial <= high) & (slope != 0.0)
         place = jnp.where(value == 0.0, place, jnp.where(inside, trial, 0.5 * (low + high)))
     return place

@@ -1,0 +1,40 @@
+"""Counts, means and sums of squares that can be merged (Chan, Golub & LeVeque 1979)."""
+
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Bool, Float
+
+
+class Moments(NamedTuple):
+    """Number of values, their mean, and the sum of squared deviations from it."""
+
+    count: Any
+    mean: Any
+    square: Any
+
+    @property
+    def variance(self) -> Any:
+        """Unbiased variance; 0 with fewer than two values."""
+        return self.square / np.maximum(np.asarray(self.count) - 1, 1)
+
+
+def across_lanes(value: Float[Array, ""], keep: Bool[Array, ""], axis: str) -> Moments:
+    """Return the moments of `value` over the lanes of a `vmap` axis, those with `keep` only."""
+    weight = keep.astype(value.dtype)
+    count = lax.psum(weight, axis)
+    mean = lax.psum(jnp.where(keep, value, 0.0), axis) / jnp.maximum(count, 1.0)
+    square = lax.psum(jnp.where(keep, (value - mean) ** 2, 0.0), axis)
+    return Moments(count, mean, square)
+
+
+def merge(first: Moments, second: Moments) -> Moments:
+    """Return the moments of two disjoint sets of values together (host arrays, float64)."""
+    count = first.count + second.count
+    safe = np.maximum(count, 1)
+    delta = second.mean - first.mean
+    mean = first.mean + delta * (second.count / safe)
+    square = first.square + second.square + delta**2 * (first.count * second.count / safe)
+    return Moments(count, mean, square)

@@ -1,0 +1,102 @@
+"""The plan of a run: how trajectories are cut into blocks, map steps and chunks, and why."""
+
+import dataclasses
+import math
+
+import jax
+import numpy as np
+
+from entropyjax.ensemble.request import Ensemble, EnsembleError
+
+BLOCK = 1024
+"""Most trajectories of one cell that are reduced together."""
+
+LANES = 16384
+"""Lanes that advance together on one device unless memory is short; larger batches were not faster on CPU."""
+
+CHUNK_LANES = 65536
+"""Lanes for one call into the compiled program, which is the unit of progress and of resumption."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """How an ensemble runs. None of it changes any trajectory or any block's statistics.
+
+    **Attributes:**
+
+    - `block`: trajectories of one cell that are reduced together; an item is one block of one cell.
+    - `blocks`: items in a cell.
+    - `items`: items in the whole ensemble.
+    - `vector`: items that advance together on one device under `vmap`.
+    - `repeats`: map steps in a chunk, run one after the other by `lax.map`.
+    - `devices`: devices that share a chunk through `shard_map`.
+    - `bytes_per_lane`: estimate that the memory budget was divided by.
+    """
+
+    block: int
+    blocks: int
+    items: int
+    vector: int
+    repeats: int
+    devices: int
+    bytes_per_lane: int
+
+    @property
+    def chunk(self) -> int:
+        """Items in a chunk."""
+        return self.vector * self.repeats * self.devices
+
+    @property
+    def chunks(self) -> int:
+        """Number of chunks of the run."""
+        return math.ceil(self.items / self.chunk)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.items} items of {self.block} trajectories in {self.chunks} chunks: {self.devices} device(s) x "
+            f"{self.repeats} map steps x {self.vector} items; about "
+            f"{self.vector * self.block * self.bytes_per_lane / 2**20:.0f} MiB of working memory a device"
+        )
+
+
+def make_plan(ensemble: Ensemble, memory_bytes: int = 512 * 2**20, devices: int | None = None) -> Plan:
+    """Return a plan whose working memory stays within a budget.
+
+    **Arguments:** `memory_bytes`: budget for all local devices together on CPU, for each one otherwise;
+    `devices`: how many local devices to use, by default all.
+
+    **Raises:** `EnsembleError` if one trajectory does not fit the budget.
+    """
+    available = jax.local_device_count()
+    devices = available if devices is None else devices
+    if not 1 <= devices <= available:
+        raise EnsembleError(f"devices = {devices} is not between 1 and the {available} local devices.")
+    blocks = math.ceil(ensemble.replicates / BLOCK)
+    block = math.ceil(ensemble.replicates / blocks)
+    items = ensemble.n_cells * blocks
+    lane = _bytes_per_lane(ensemble)
+    shared = devices if jax.default_backend() == "cpu" else 1
+    affordable = memory_bytes // shared // lane
+    if affordable < block:
+        raise EnsembleError(
+            f"A budget of {memory_bytes / 2**20:.0f} MiB does not hold one block of {block} trajectories at "
+            f"{lane} bytes each on {shared} device(s); raise memory_mb."
+        )
+    fair = math.ceil(items / devices)
+    vector = max(1, min(LANES, affordable) // block)
+    vector = min(vector, fair)
+    repeats = max(1, min(CHUNK_LANES // (vector * block * devices), math.ceil(fair / vector)))
+    return Plan(block, blocks, items, vector, repeats, devices, lane)
+
+
+def _bytes_per_lane(ensemble: Ensemble) -> int:
+    """Return an upper estimate of the working memory of one lane.
+
+    A step keeps a few dozen copies of the state alive between fused kernels (stages, their columns, the
+    event record); measured peaks stay below this.
+    """
+    params = ensemble.constants
+    state = jax.eval_shape(lambda: ensemble.model.initial_state(params))
+    size = sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(state))
+    itemsize = np.dtype(ensemble.dtype).itemsize
+    return (48 * size + 64 + 4 * len(ensemble.observables)) * itemsize

@@ -1,0 +1,98 @@
+"""Populations: parameters drawn anew for every trajectory from its global index."""
+
+import abc
+from collections.abc import Mapping
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+from jax.scipy.special import ndtr, ndtri
+from jaxtyping import Array, Float, UInt32
+
+from entropyjax.params import Parameter
+from entropyjax.solve.noise import stream, threefry, uniform
+
+FIRST_STREAM = 16
+"""Streams of the key from here on draw populations, one for each parameter."""
+
+
+class AbstractDistribution(eqx.Module):
+    """Distribution of one parameter over trajectories."""
+
+    @abc.abstractmethod
+    def quantile(self, level: Float[Array, ""], spec: Parameter) -> Float[Array, ""]:
+        """Return the value below which the share `level` in (0, 1] of draws lies."""
+
+
+class Normal(AbstractDistribution):
+    """Normal distribution of mean `mean` and standard deviation `sd`, truncated to the parameter's support."""
+
+    mean: Any
+    sd: Any
+
+    def quantile(self, level: Float[Array, ""], spec: Parameter) -> Float[Array, ""]:
+        low, high = ((jnp.asarray(end, level.dtype) - self.mean) / self.sd for end in _ends(spec))
+        inside = ndtr(low) + level * (ndtr(high) - ndtr(low))
+        # Keep away from the quantile of 1, which is infinite.
+        largest = 1.0 - jnp.finfo(level.dtype).epsneg
+        value = self.mean + self.sd * ndtri(jnp.minimum(inside, largest))
+        return jnp.clip(value, *_ends(spec))
+
+
+class LogNormal(AbstractDistribution):
+    """Log-normal distribution of median `median` and standard deviation `sigma` of the logarithm."""
+
+    median: Any
+    sigma: Any
+
+    def quantile(self, level: Float[Array, ""], spec: Parameter) -> Float[Array, ""]:
+        largest = 1.0 - jnp.finfo(level.dtype).epsneg
+        value = self.median * jnp.exp(self.sigma * ndtri(jnp.minimum(level, largest)))
+        return jnp.clip(value, *_ends(spec))
+
+
+class Uniform(AbstractDistribution):
+    """Uniform distribution on [`low`, `high`]."""
+
+    low: Any
+    high: Any
+
+    def quantile(self, level: Float[Array, ""], spec: Parameter) -> Float[Array, ""]:
+        del spec
+        return self.low + level * (self.high - self.low)
+
+
+class Samples(AbstractDistribution):
+    """Empirical distribution of given `values`, each drawn with equal probability."""
+
+    values: Float[Array, " n"]
+
+    def quantile(self, level: Float[Array, ""], spec: Parameter) -> Float[Array, ""]:
+        del spec
+        size = self.values.shape[0]
+        place = jnp.minimum((level * size).astype(jnp.int32), size - 1)
+        return self.values[place]
+
+
+def _ends(spec: Parameter) -> tuple[float, float]:
+    return spec.support.lower, spec.support.upper
+
+
+def draw_population(
+    population: Mapping[str, AbstractDistribution],
+    specs: Mapping[str, Parameter],
+    key: Array,
+    index: UInt32[Array, ""],
+    dtype: Any,
+) -> dict[str, Float[Array, ""]]:
+    """Return the drawn parameters of the trajectory with this global index.
+
+    Every parameter has a stream of its own, numbered by its place in the model's declaration, so that adding
+    one to the population leaves the others' draws as they were.
+    """
+    places = {name: place for place, name in enumerate(specs)}
+    out = {}
+    for name, distribution in population.items():
+        word, _ = threefry(stream(key, FIRST_STREAM + places[name]), index, jnp.zeros_like(index))
+        out[name] = distribution.quantile(uniform(word, dtype), specs[name]).astype(dtype)
+    return out

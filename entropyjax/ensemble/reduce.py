@@ -1,0 +1,107 @@
+"""Streaming statistics: one item's lanes to a few numbers, items to cells."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from entropyjax.ensemble.moments import Moments, merge
+from entropyjax.ensemble.request import COLLAPSE_BINS
+from entropyjax.results import Failure, Outcome
+from entropyjax.solve import LaneResult
+
+
+class Statistics(NamedTuple):
+    """Statistics of an item or a cell, over its trajectories that did not fail.
+
+    `observables` holds moments at the K+1 save times by name, over the trajectories alive at that time;
+    the event times' moments are over the trajectories that had the event. `projections` counts solver
+    steps that were projected, `projected` the trajectories that ever were.
+    """
+
+    observables: dict[str, Moments]
+    outcomes: Int[Array, " outcomes"]
+    failures: Int[Array, " failures"]
+    projections: Int[Array, ""]
+    projected: Int[Array, ""]
+    collapse_histogram: Int[Array, " bins"]
+    resolution_histogram: Int[Array, " bins"]
+    collapse_time: Moments
+    resolution_time: Moments
+    focus_time: Moments
+    horizon_time: Moments
+
+
+def reduce_lanes(
+    lanes: LaneResult, keep: Bool[Array, " lanes"], horizon: Float[Array, ""]
+) -> Statistics:
+    """Return the statistics of one item.
+
+    **Arguments:** `lanes`: results whose `saved` is already reduced and whose other leaves have a leading
+    axis of lanes; `keep`: which lanes are trajectories (the others are padding); `horizon`: T.
+    """
+    good = keep & (lanes.failure == Failure.NONE)
+
+    def tally(codes: Int[Array, " lanes"], size: int, mask: Bool[Array, " lanes"]) -> Int[Array, " size"]:
+        return jnp.zeros(size, jnp.int32).at[codes].add(mask.astype(jnp.int32))
+
+    def histogram(times: Float[Array, " lanes"]) -> Int[Array, " bins"]:
+        happened = good & (times <= horizon)
+        place = jnp.where(happened, times, 0.0) / horizon * COLLAPSE_BINS
+        return tally(jnp.minimum(place.astype(jnp.int32), COLLAPSE_BINS - 1), COLLAPSE_BINS, happened)
+
+    def timing(times: Float[Array, " lanes"]) -> Moments:
+        happened = good & (times <= horizon)
+        count = jnp.sum(happened.astype(times.dtype))
+        mean = jnp.sum(jnp.where(happened, times, 0.0)) / jnp.maximum(count, 1.0)
+        return Moments(count, mean, jnp.sum(jnp.where(happened, (times - mean) ** 2, 0.0)))
+
+    events = lanes.events
+    counted = jnp.where(good, lanes.projections, 0)
+    return Statistics(
+        observables=lanes.saved,
+        outcomes=tally(lanes.outcome, len(Outcome), good),
+        failures=tally(lanes.failure, len(Failure), keep),
+        projections=jnp.sum(counted),
+        projected=jnp.sum((counted > 0).astype(jnp.int32)),
+        collapse_histogram=histogram(events.collapse_time),
+        resolution_histogram=histogram(events.resolution_time),
+        collapse_time=timing(events.collapse_time),
+        resolution_time=timing(events.resolution_time),
+        focus_time=timing(events.focus_time),
+        horizon_time=timing(events.horizon_time),
+    )
+
+
+def _is_moments(node: Any) -> bool:
+    return isinstance(node, Moments)
+
+
+def to_host(statistics: Statistics) -> Statistics:
+    """Return the statistics as numpy arrays, moments in float64 and counts in int64."""
+    return jax.tree.map(
+        lambda leaf: np.asarray(leaf, np.float64 if np.asarray(leaf).dtype.kind == "f" else np.int64), statistics
+    )
+
+
+def merge_items(items: Statistics, blocks: int) -> Statistics:
+    """Return the statistics of cells from those of their items.
+
+    **Arguments:** `items`: host statistics with a leading axis of items, cell by cell; `blocks`: items in a
+    cell. Items merge in order, so that the result does not depend on how the run was cut into chunks.
+    """
+
+    def per_block(leaf: np.ndarray, block: int) -> np.ndarray:
+        return leaf.reshape(-1, blocks, *leaf.shape[1:])[:, block]
+
+    def fold(node: Any) -> Any:
+        if not _is_moments(node):
+            return node.reshape(-1, blocks, *node.shape[1:]).sum(axis=1)
+        total = Moments(*(per_block(leaf, 0) for leaf in node))
+        for block in range(1, blocks):
+            total = merge(total, Moments(*(per_block(leaf, block) for leaf in node)))
+        return total
+
+    return jax.tree.map(fold, items, is_leaf=_is_moments)

@@ -1,0 +1,19 @@
+"""What every test runs under: float64, strict promotion, four CPU devices, no display, the same examples."""
+
+import os
+
+# Read when jax starts its backend and when matplotlib is imported, so before either.
+_DEVICES = "--xla_force_host_platform_device_count=4"
+if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
+    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_DEVICES}".strip()
+os.environ["MPLBACKEND"] = "Agg"
+
+import hypothesis
+import jax
+
+jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, max_examples=25, database=None)
+hypothesis.settings.load_profile("ci")
