@@ -1,5 +1,6 @@
 """Counts, means and sums of squares that can be merged (Chan, Golub & LeVeque 1979)."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -23,11 +24,18 @@ class Moments(NamedTuple):
 
 def across_lanes(value: Float[Array, ""], keep: Bool[Array, ""], axis: str) -> Moments:
     """Return the moments of `value` over the lanes of a `vmap` axis, those with `keep` only."""
-    weight = keep.astype(value.dtype)
-    count = lax.psum(weight, axis)
-    mean = lax.psum(jnp.where(keep, value, 0.0), axis) / jnp.maximum(count, 1.0)
-    square = lax.psum(jnp.where(keep, (value - mean) ** 2, 0.0), axis)
-    return Moments(count, mean, square)
+    return _moments(value, keep, lambda leaf: lax.psum(leaf, axis))
+
+
+def of_lanes(values: Float[Array, " lanes"], keep: Bool[Array, " lanes"]) -> Moments:
+    """Return the moments of an array of lanes along its leading axis, those with `keep` only."""
+    return _moments(values, keep, lambda leaf: jnp.sum(leaf, axis=0))
+
+
+def _moments(value: Any, keep: Any, total: Callable[[Any], Any]) -> Moments:
+    count = total(keep.astype(value.dtype))
+    mean = total(jnp.where(keep, value, 0.0)) / jnp.maximum(count, 1.0)
+    return Moments(count, mean, total(jnp.where(keep, (value - mean) ** 2, 0.0)))
 
 
 def merge(first: Moments, second: Moments) -> Moments:

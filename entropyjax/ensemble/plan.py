@@ -59,11 +59,17 @@ class Plan:
         )
 
 
-def make_plan(ensemble: Ensemble, memory_bytes: int = 512 * 2**20, devices: int | None = None) -> Plan:
+def make_plan(
+    ensemble: Ensemble,
+    memory_bytes: int = 512 * 2**20,
+    devices: int | None = None,
+    extra_bytes_per_lane: int = 0,
+) -> Plan:
     """Return a plan whose working memory stays within a budget.
 
     **Arguments:** `memory_bytes`: budget for all local devices together on CPU, for each one otherwise;
-    `devices`: how many local devices to use, by default all.
+    `devices`: how many local devices to use, by default all;
+    `extra_bytes_per_lane`: what a caller keeps beside the integration.
 
     **Raises:** `EnsembleError` if one trajectory does not fit the budget.
     """
@@ -74,7 +80,7 @@ def make_plan(ensemble: Ensemble, memory_bytes: int = 512 * 2**20, devices: int 
     blocks = math.ceil(ensemble.replicates / BLOCK)
     block = math.ceil(ensemble.replicates / blocks)
     items = ensemble.n_cells * blocks
-    lane = _bytes_per_lane(ensemble)
+    lane = _bytes_per_lane(ensemble) + extra_bytes_per_lane
     shared = devices if jax.default_backend() == "cpu" else 1
     affordable = memory_bytes // shared // lane
     if affordable < block:

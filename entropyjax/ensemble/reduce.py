@@ -1,16 +1,18 @@
 """Streaming statistics: one item's lanes to a few numbers, items to cells."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from entropyjax.ensemble.moments import Moments, merge
-from entropyjax.ensemble.request import COLLAPSE_BINS
+from entropyjax.ensemble.moments import Moments, merge, of_lanes
+from entropyjax.ensemble.request import TIME_BINS
 from entropyjax.results import Failure, Outcome
 from entropyjax.solve import LaneResult
+
+T = TypeVar("T")
 
 
 class Statistics(NamedTuple):
@@ -49,14 +51,11 @@ def reduce_lanes(
 
     def histogram(times: Float[Array, " lanes"]) -> Int[Array, " bins"]:
         happened = good & (times <= horizon)
-        place = jnp.where(happened, times, 0.0) / horizon * COLLAPSE_BINS
-        return tally(jnp.minimum(place.astype(jnp.int32), COLLAPSE_BINS - 1), COLLAPSE_BINS, happened)
+        place = jnp.where(happened, times, 0.0) / horizon * TIME_BINS
+        return tally(jnp.minimum(place.astype(jnp.int32), TIME_BINS - 1), TIME_BINS, happened)
 
     def timing(times: Float[Array, " lanes"]) -> Moments:
-        happened = good & (times <= horizon)
-        count = jnp.sum(happened.astype(times.dtype))
-        mean = jnp.sum(jnp.where(happened, times, 0.0)) / jnp.maximum(count, 1.0)
-        return Moments(count, mean, jnp.sum(jnp.where(happened, (times - mean) ** 2, 0.0)))
+        return of_lanes(times, good & (times <= horizon))
 
     events = lanes.events
     counted = jnp.where(good, lanes.projections, 0)
@@ -75,33 +74,37 @@ def reduce_lanes(
     )
 
 
-def _is_moments(node: Any) -> bool:
-    return isinstance(node, Moments)
+def to_host(statistics: T) -> T:
+    """Return the statistics as numpy arrays, floating leaves in float64 and counts in int64."""
+
+    def convert(leaf: Any) -> np.ndarray:
+        array = np.asarray(leaf)
+        return array.astype(np.float64 if array.dtype.kind == "f" else np.int64)
+
+    return jax.tree.map(convert, statistics)
 
 
-def to_host(statistics: Statistics) -> Statistics:
-    """Return the statistics as numpy arrays, moments in float64 and counts in int64."""
-    return jax.tree.map(
-        lambda leaf: np.asarray(leaf, np.float64 if np.asarray(leaf).dtype.kind == "f" else np.int64), statistics
-    )
+def fold_blocks(moments: Moments, blocks: int) -> Moments:
+    """Return the moments of cells from those of their blocks (leading axis: items, cell by cell)."""
+    parts = [leaf.reshape(-1, blocks, *leaf.shape[1:]) for leaf in moments]
+    total = Moments(*(part[:, 0] for part in parts))
+    for block in range(1, blocks):
+        total = merge(total, Moments(*(part[:, block] for part in parts)))
+    return total
 
 
 def merge_items(items: Statistics, blocks: int) -> Statistics:
     """Return the statistics of cells from those of their items.
 
+    Items merge in order, so that the result does not depend on how the run was cut into chunks.
+
     **Arguments:** `items`: host statistics with a leading axis of items, cell by cell; `blocks`: items in a
-    cell. Items merge in order, so that the result does not depend on how the run was cut into chunks.
+    cell.
     """
 
-    def per_block(leaf: np.ndarray, block: int) -> np.ndarray:
-        return leaf.reshape(-1, blocks, *leaf.shape[1:])[:, block]
-
     def fold(node: Any) -> Any:
-        if not _is_moments(node):
-            return node.reshape(-1, blocks, *node.shape[1:]).sum(axis=1)
-        total = Moments(*(per_block(leaf, 0) for leaf in node))
-        for block in range(1, blocks):
-            total = merge(total, Moments(*(per_block(leaf, block) for leaf in node)))
-        return total
+        if isinstance(node, Moments):
+            return fold_blocks(node, blocks)
+        return node.reshape(-1, blocks, *node.shape[1:]).sum(axis=1)
 
-    return jax.tree.map(fold, items, is_leaf=_is_moments)
+    return jax.tree.map(fold, items, is_leaf=lambda node: isinstance(node, Moments))

@@ -15,7 +15,7 @@ from entropyjax.solve import AbstractMethod, Criteria, Grid
 OBSERVABLES = ("entropy", "normalised_entropy", "resolution", "loading", "context", "progress")
 """Observables whose mean and variance are kept at the save times unless told otherwise."""
 
-COLLAPSE_BINS = 256
+TIME_BINS = 256
 """Bins of the histograms of event times on [0, T]."""
 
 

@@ -1,6 +1,6 @@
 """Run an ensemble: chunks of items through `lax.map` over `vmap`, shared among devices by `shard_map`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -17,7 +17,7 @@ from entropyjax.ensemble.population import draw_population
 from entropyjax.ensemble.reduce import Statistics, reduce_lanes, to_host
 from entropyjax.ensemble.request import Ensemble
 from entropyjax.params import cast, replace
-from entropyjax.solve import LaneResult, solve
+from entropyjax.solve import Criteria, LaneResult, solve
 
 _LANE = "lane"
 
@@ -31,25 +31,34 @@ class Items(NamedTuple):
     criteria: dict[str, Any]
 
 
-def run_chunks(ensemble: Ensemble, plan: Plan, todo: Sequence[int]) -> Iterator[tuple[int, int, Statistics]]:
-    """Yield (first item, end item, statistics of these items) for each chunk in `todo`.
+ItemFunction = Callable[[Ensemble, int, "Items"], Any]
+"""What is done with one item: (ensemble, block size, item) to a pytree of statistics."""
+
+
+def run_chunks(
+    ensemble: Ensemble, plan: Plan, todo: Sequence[int], item_function: ItemFunction | None = None
+) -> Iterator[tuple[int, int, Any]]:
+    """Yield (first item, end item, host statistics of these items) for each chunk in `todo`.
 
     The next chunk is started before the last one is fetched.
+
+    **Arguments:** `item_function`: what is done with an item, by default `item_statistics`.
     """
+    function = item_statistics if item_function is None else item_function
     mesh = Mesh(np.asarray(jax.local_devices()[: plan.devices]), ("device",))
     pending: list[tuple[int, int, Any]] = []
     for number in todo:
         start = number * plan.chunk
         end = min(start + plan.chunk, plan.items)
         items = gather(ensemble, plan, start)
-        pending.append((start, end, _chunk(ensemble, items, plan, mesh)))
+        pending.append((start, end, _chunk(ensemble, items, plan, mesh, function)))
         if len(pending) > 1:
             yield _fetch(pending.pop(0))
     for entry in pending:
         yield _fetch(entry)
 
 
-def _fetch(entry: tuple[int, int, Any]) -> tuple[int, int, Statistics]:
+def _fetch(entry: tuple[int, int, Any]) -> tuple[int, int, Any]:
     start, end, statistics = entry
     host = to_host(statistics)
     return start, end, jax.tree.map(lambda leaf: leaf[: end - start], host)
@@ -68,12 +77,12 @@ def gather(ensemble: Ensemble, plan: Plan, start: int) -> Items:
 
 
 @eqx.filter_jit
-def _chunk(ensemble: Ensemble, items: Items, plan: Plan, mesh: Mesh) -> Statistics:
+def _chunk(ensemble: Ensemble, items: Items, plan: Plan, mesh: Mesh, function: ItemFunction) -> Any:
     shape = (plan.repeats, plan.vector)
 
-    def on_device(constants: Ensemble, mine: Items) -> Statistics:
+    def on_device(whole: Ensemble, mine: Items) -> Any:
         stacked = jax.tree.map(lambda leaf: leaf.reshape(*shape, *leaf.shape[1:]), mine)
-        out = lax.map(lambda row: jax.vmap(lambda item: item_statistics(constants, plan.block, item))(row), stacked)
+        out = lax.map(jax.vmap(lambda item: function(whole, plan.block, item)), stacked)
         return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), out)
 
     arrays, static = eqx.partition(ensemble, eqx.is_array)
@@ -90,45 +99,42 @@ def _chunk(ensemble: Ensemble, items: Items, plan: Plan, mesh: Mesh) -> Statisti
 
 def item_statistics(ensemble: Ensemble, block: int, item: Items) -> Statistics:
     """Integrate the lanes of one item and reduce them; the paths never leave the loop over time."""
+
+    def lane(replicate: UInt32[Array, ""], keep: Bool[Array, ""]) -> LaneResult:
+        def save(params: Any, state: Any, alive: Bool[Array, ""]) -> dict[str, Moments]:
+            values = ensemble.model.observe(state, params)
+            return {name: across_lanes(values[name], alive & keep, _LANE) for name in ensemble.observables}
+
+        return integrate_lane(ensemble, item, replicate, save)
+
+    replicates, keep = lanes_of(ensemble, block, item)
+    out_axes = LaneResult(None, 0, 0, 0, 0, 0, 0)  # type: ignore[arg-type]
+    lanes = jax.vmap(lane, axis_name=_LANE, out_axes=out_axes)(replicates, keep)
+    return reduce_lanes(lanes, keep, jnp.asarray(ensemble.grid.horizon, ensemble.dtype))
+
+
+def lanes_of(ensemble: Ensemble, block: int, item: Items) -> tuple[UInt32[Array, " block"], Bool[Array, " block"]]:
+    """Return the replicate numbers of an item's lanes, and which of them are trajectories and not padding."""
     replicates = item.first + jnp.arange(block, dtype=jnp.uint32)
-    keep = replicates < jnp.uint32(ensemble.replicates)
-    lanes = jax.vmap(
-        lambda replicate, kept: _lane(ensemble, item, replicate, kept),
-        axis_name=_LANE,
-        out_axes=LaneResult(None, 0, 0, 0, 0, 0, 0),  # type: ignore[arg-type]
-    )(replicates, keep)
-    horizon = jnp.asarray(ensemble.grid.horizon, ensemble.dtype)
-    return reduce_lanes(lanes, keep, horizon)
+    return replicates, replicates < jnp.uint32(ensemble.replicates)
 
 
-def lane_problem(ensemble: Ensemble, item: Items, replicate: UInt32[Array, ""]) -> tuple[Any, Any, Any]:
-    """Return the parameters, criteria and global index of one trajectory."""
+def integrate_lane(
+    ensemble: Ensemble, item: Items, replicate: UInt32[Array, ""], save: Callable[[Any, Any, Any], Any]
+) -> LaneResult:
+    """Integrate one trajectory of an item; `save(params, state, alive)` is kept at the save times."""
     index = item.cell * jnp.uint32(ensemble.index_stride) + replicate
     specs = type(ensemble.constants).specs()
     drawn = draw_population(ensemble.population, specs, ensemble.key, index, ensemble.dtype)
     params = replace(cast(ensemble.constants, ensemble.dtype), {**item.values, **drawn})
     criteria = cast(ensemble.criteria, ensemble.dtype)
-    for name, value in item.criteria.items():
-        criteria = eqx.tree_at(lambda tree, name=name: getattr(tree, name), criteria, value)
-    return params, criteria, index
-
-
-def _lane(
-    ensemble: Ensemble, item: Items, replicate: UInt32[Array, ""], keep: Bool[Array, ""]
-) -> LaneResult:
-    params, criteria, index = lane_problem(ensemble, item, replicate)
-
-    def save(t: Any, state: Any, alive: Bool[Array, ""]) -> dict[str, Moments]:
-        del t
-        values = ensemble.model.observe(state, params)
-        return {name: across_lanes(values[name], alive & keep, _LANE) for name in ensemble.observables}
-
+    criteria = Criteria(**{**vars(criteria), **item.criteria})
     return solve(
         ensemble.model,
         params,
         grid=ensemble.grid,
         key=ensemble.key,
-        save=save,
+        save=lambda t, state, alive: save(params, state, alive),
         method=ensemble.method,
         criteria=criteria,
         index=index,

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from entropyjax.entropy import Choice
 from entropyjax.models import context as ctx
 from entropyjax.models.base import AbstractModel, Interval, Observable, Scalar, State
 from entropyjax.params import OrchestratorParams
@@ -20,16 +21,6 @@ class OrchestratorState(NamedTuple):
     focus: Any
     progress: Any
     context: Any
-
-
-class Choice(NamedTuple):
-    """Functionals of the next choice: q, 1 - q, H in nat, h, and the collision probability S."""
-
-    right: Scalar
-    wrong: Scalar
-    entropy: Scalar
-    normalised_entropy: Scalar
-    collision: Scalar
 
 
 class Forces(NamedTuple):

@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from entropyjax.entropy import categorical
+from entropyjax.entropy import Choice, categorical
 from entropyjax.models import context as ctx
 from entropyjax.models.base import AbstractModel, Scalar, State
-from entropyjax.models.orchestrator import AbstractOrchestrator, Choice, Forces, OrchestratorState
+from entropyjax.models.orchestrator import AbstractOrchestrator, Forces, OrchestratorState
 from entropyjax.models.registry import register
 from entropyjax.params import OrchestratorParams, ParameterError, parameter
 from entropyjax.params.support import UNIT

@@ -6,10 +6,10 @@ from typing import Any
 import jax.numpy as jnp
 from jax import lax
 
-from entropyjax.entropy import binary
+from entropyjax.entropy import Choice, binary
 from entropyjax.models import context as ctx
 from entropyjax.models.base import Scalar, State
-from entropyjax.models.orchestrator import AbstractOrchestrator, Choice, Forces, OrchestratorState
+from entropyjax.models.orchestrator import AbstractOrchestrator, Forces, OrchestratorState
 from entropyjax.models.registry import register
 
 
@@ -30,14 +30,7 @@ class Star(AbstractOrchestrator):
         return OrchestratorState(params.initial_focus, params.initial_progress, params.initial_context)
 
     def choice(self, focus: Scalar, params: Any) -> Choice:
-        rivals = ctx.rivals(params)
-        return Choice(
-            right=binary.right_probability(focus, rivals),
-            wrong=binary.wrong_probability(focus, rivals),
-            entropy=binary.shannon_entropy(focus, rivals),
-            normalised_entropy=binary.normalised_entropy(focus, rivals),
-            collision=binary.collision_probability(focus, rivals),
-        )
+        return binary.choice(focus, ctx.rivals(params))
 
     def target(self, state: State, params: Any) -> Scalar:
         return ctx.effective_evidence(params, state.progress) * self.attention(state, params)
@@ -77,7 +70,7 @@ def focus_at(level: Scalar, rivals: Scalar) -> Scalar:
     """
 
     def excess(x: Scalar) -> Scalar:
-        return binary.normalised_entropy(x, rivals) - level
+        return binary.choice(x, rivals).normalised_entropy - level
 
     def halve(_: int, bracket: tuple[Scalar, Scalar]) -> tuple[Scalar, Scalar]:
         low, high = bracket
@@ -91,6 +84,7 @@ def focus_at(level: Scalar, rivals: Scalar) -> Scalar:
     x = lax.stop_gradient(0.5 * (low + high))
     for _ in range(2):
         x = lax.stop_gradient(x)
-        slope = -x * binary.right_probability(x, rivals) * binary.wrong_probability(x, rivals)
+        at = binary.choice(x, rivals)
+        slope = -x * at.right * at.wrong
         x = x - excess(x) * lax.stop_gradient(jnp.log1p(rivals) / slope)
     return x

@@ -1,0 +1,20 @@
+"""Ensembles: many trajectories in many cells, reduced as they run."""
+
+from entropyjax.ensemble.check import StepCheck as StepCheck, check_step as check_step
+from entropyjax.ensemble.moments import Moments as Moments
+from entropyjax.ensemble.plan import Plan as Plan, make_plan as make_plan
+from entropyjax.ensemble.population import (
+    AbstractDistribution as AbstractDistribution,
+    LogNormal as LogNormal,
+    Normal as Normal,
+    Samples as Samples,
+    Uniform as Uniform,
+)
+from entropyjax.ensemble.reduce import Statistics as Statistics, merge_items as merge_items
+from entropyjax.ensemble.request import (
+    OBSERVABLES as OBSERVABLES,
+    TIME_BINS as TIME_BINS,
+    Ensemble as Ensemble,
+    EnsembleError as EnsembleError,
+)
+from entropyjax.ensemble.run import run_chunks as run_chunks

@@ -1,0 +1,118 @@
+"""The run checks itself: a share of the trajectories is rerun with half the step."""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Int, UInt32
+
+from entropyjax.ensemble.moments import Moments, of_lanes
+from entropyjax.ensemble.plan import make_plan
+from entropyjax.ensemble.reduce import fold_blocks
+from entropyjax.ensemble.request import Ensemble
+from entropyjax.ensemble.run import Items, integrate_lane, lanes_of, run_chunks
+from entropyjax.results import Failure, Outcome
+
+EVENT_ORDER = 0.5
+"""Order in the step of a noisy lane's event probabilities: crossings between steps go unseen."""
+
+
+class Pairs(NamedTuple):
+    """Fine minus coarse over an item's pairs: collapse indicator, h at the save times, changed outcomes."""
+
+    collapse: Moments
+    entropy: Moments
+    changed: Int[Array, ""]
+
+
+@dataclasses.dataclass(frozen=True)
+class StepCheck:
+    """Estimated discretisation error of the reported statistics, root mean square over cells.
+
+    Both are differences between a step and half of it on the same noise, less their sampling error,
+    extrapolated to step zero with the method's order.
+
+    **Attributes:**
+
+    - `step`: solver step that was checked, in steps of the orchestrator.
+    - `collapse_error`: of the collapse probability.
+    - `entropy_error`: of the mean of h, at the worst save time.
+    - `changed`: share of trajectories whose outcome differs between the two steps.
+    - `pairs`: trajectories that were rerun.
+    """
+
+    step: float
+    collapse_error: float
+    entropy_error: float
+    changed: float
+    pairs: int
+
+    @property
+    def error(self) -> float:
+        """The larger of the two errors; both are on a scale from 0 to 1."""
+        return max(self.collapse_error, self.entropy_error)
+
+
+def check_step(ensemble: Ensemble, share: float, memory_bytes: int) -> StepCheck:
+    """Rerun a share of each cell's trajectories with half the step, on the same Brownian paths.
+
+    The coarse member of a pair takes the sums of the fine one's increments.
+    """
+    least = 2 if ensemble.noisy or ensemble.population else 1
+    replicates = min(ensemble.replicates, max(least, round(share * ensemble.replicates)))
+    pilot = dataclasses.replace(
+        ensemble, replicates=replicates, stride=ensemble.index_stride, observables=("normalised_entropy",)
+    )
+    # A pair runs both members and keeps h at every save time.
+    row = 2 * (ensemble.grid.intervals + 1) * np.dtype(ensemble.dtype).itemsize
+    plan = make_plan(pilot, memory_bytes, extra_bytes_per_lane=row)
+    parts = [part for _, _, part in run_chunks(pilot, plan, range(plan.chunks), pair_statistics)]
+    pairs = jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
+    cells = Pairs(fold_blocks(pairs.collapse, plan.blocks), fold_blocks(pairs.entropy, plan.blocks), pairs.changed)
+    order = ensemble.method.order
+    event_order = EVENT_ORDER if ensemble.noisy else order
+    total = max(int(cells.collapse.count.sum()), 1)
+    return StepCheck(
+        step=float(ensemble.grid.step),
+        collapse_error=float(_root_mean_square(cells.collapse) / (1.0 - 2.0**-event_order)),
+        entropy_error=float(np.max(_root_mean_square(cells.entropy)) / (1.0 - 2.0**-order)),
+        changed=float(cells.changed.sum() / total),
+        pairs=total,
+    )
+
+
+def pair_statistics(ensemble: Ensemble, block: int, item: Items) -> Pairs:
+    """Return the differences between half the step and the step over the lanes of one item."""
+    coarse = dataclasses.replace(ensemble, substeps=2)
+    fine = dataclasses.replace(ensemble, grid=ensemble.grid.refined())
+
+    def pair(replicate: UInt32[Array, ""]) -> tuple[Any, ...]:
+        def save(params: Any, state: Any, alive: Any) -> Any:
+            del alive
+            return ensemble.model.observe(state, params)["normalised_entropy"]
+
+        rough, smooth = (integrate_lane(request, item, replicate, save) for request in (coarse, fine))
+        good = (rough.failure == Failure.NONE) & (smooth.failure == Failure.NONE)
+        indicator = [(result.outcome == Outcome.COLLAPSED).astype(ensemble.dtype) for result in (rough, smooth)]
+        changed = rough.outcome != smooth.outcome
+        return indicator[1] - indicator[0], smooth.saved - rough.saved, changed, good
+
+    replicates, keep = lanes_of(ensemble, block, item)
+    collapse, entropy, changed, good = jax.vmap(pair)(replicates)
+    keep = keep & good
+    return Pairs(
+        of_lanes(collapse, keep),
+        of_lanes(entropy, jnp.broadcast_to(keep[:, None], entropy.shape)),
+        jnp.sum((changed & keep).astype(jnp.int32)),
+    )
+
+
+def _root_mean_square(cells: Moments) -> np.ndarray:
+    """Return the root mean square over cells of the mean difference, less the sampling part of it."""
+    counted = cells.count > 0
+    sampling = cells.variance / np.maximum(cells.count, 1)
+    excess = np.where(counted, cells.mean**2 - sampling, 0.0)
+    share = np.maximum(counted.sum(axis=0), 1)
+    return np.sqrt(np.maximum(excess.sum(axis=0) / share, 0.0))

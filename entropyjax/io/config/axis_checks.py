@@ -1,0 +1,123 @@
+"""Checks of the axes: one way to give values, known paths, admissible values, no clashes."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from entropyjax.io.config.axes import KINDS, AxisTable, Spread, short_name
+from entropyjax.io.config.errors import Problem
+from entropyjax.io.config.population import Distribution
+from entropyjax.io.config.quantities import number
+from entropyjax.io.config.sentences import problems_of
+from entropyjax.io.config.tables import CriteriaConfig, ModelConfig, RunConfig, Tables
+from entropyjax.io.config.values import show
+from entropyjax.params import AbstractParams, ParameterError, nearest
+
+
+def spread_out(axes: Sequence[AxisTable]) -> tuple[list[Spread], list[Problem]]:
+    """Return the axes with their values generated, and what keeps the others from it."""
+    spreads, problems = [], []
+    for i, axis in enumerate(axes):
+        kinds, label = axis.given(), f"axes[{i}] ({axis.path})"
+        if len(kinds) != 1:
+            given = " and ".join(kinds) or "no values"
+            problems.append(
+                Problem(("axes", i), f"{label} gives {given}; give exactly one of {', '.join(KINDS)}.")
+            )
+            continue
+        way = getattr(axis, kinds[0])
+        try:
+            values = way if isinstance(way, tuple) else way.expand()
+        except ValueError as error:
+            problems.append(Problem(("axes", i, kinds[0]), f"{label}: {error}"))
+            continue
+        problems += [Problem(("axes", i, kinds[0]), f"{label} {text}") for text in _faults(values)]
+        if values:
+            spreads.append(Spread(i, axis.path, kinds[0], values))
+    return spreads, problems
+
+
+def check_clashes(spreads: Sequence[Spread], population: Mapping[str, Distribution]) -> Iterator[Problem]:
+    """Yield axes that share a path or a short name, or that vary a parameter which is drawn."""
+    paths: dict[str, int] = {}
+    names: dict[str, str] = {}
+    for axis in spreads:
+        place, name = ("axes", axis.index, "path"), short_name(axis.path)
+        if axis.path in paths:
+            text = f"axes[{axis.index}] varies {axis.path}, as axes[{paths[axis.path]}] does; remove one of them."
+            yield Problem(place, text)
+        elif name in names:
+            text = f"{axis.path} and {names[name]} would both be called '{name}' in the results; remove one of them."
+            yield Problem(place, f"axes[{axis.index}]: {text}")
+        paths.setdefault(axis.path, axis.index)
+        names.setdefault(name, axis.path)
+        table, _, parameter = axis.path.partition(".")
+        if table == "params" and parameter in population:
+            text = f"axes[{axis.index}] varies {axis.path}, which [population] draws; remove one of them."
+            yield Problem(place, text)
+
+
+def check_path(axis: Spread, cls: type[AbstractParams], tables: Tables) -> Iterator[Problem]:
+    """Yield that the path of an axis leads nowhere."""
+    known = _paths(cls, tables)
+    if axis.path not in known:
+        label = "" if axis.path else " (it is empty)"
+        clue = nearest(axis.path, known)
+        yield Problem(
+            ("axes", axis.index, "path"), f"axes[{axis.index}]: '{axis.path}' is not a path{label}; {clue}"
+        )
+
+
+def check_values(axis: Spread, cls: type[AbstractParams]) -> tuple[tuple[Any, ...], list[Problem]]:
+    """Return the values of a parameter axis as numbers, and those that are not admissible."""
+    table, _, name = axis.path.partition(".")
+    place, label = ("axes", axis.index, axis.kind), f"axes[{axis.index}]:"
+    good, problems = [], []
+    for value in axis.values:
+        try:
+            if table == "params":
+                exact = number(cls, name, value)
+                # Whole numbers stay whole, so that results are labelled with them.
+                good.append(value if isinstance(value, int) else exact)
+            else:
+                CriteriaConfig.model_validate({name: value})
+                good.append(value)
+        except ParameterError as error:
+            problems.append(Problem(place, f"{label} {error}"))
+        except ValidationError as error:
+            found = problems_of(error, ("criteria",))
+            problems += [Problem(place, f"{label} {problem.sentence}") for problem in found]
+    return tuple(good), problems
+
+
+def _paths(cls: type[AbstractParams], tables: Tables) -> list[str]:
+    """Return every path that an axis may have."""
+    options = {"name", *tables.model.fields()}
+    for other in () if tables.model.options else ():
+        options.add(other)
+    paths = [f"params.{name}" for name in cls.specs()]
+    paths += [f"criteria.{name}" for name in CriteriaConfig.model_fields]
+    paths += [f"run.{name}" for name in RunConfig.model_fields]
+    paths += [f"model.{name}" for name in sorted(options)]
+    for name, drawn in tables.population.items():
+        paths += [f"population.{name}.{key}" for key in type(drawn).model_fields]
+    return paths
+
+
+def _faults(values: tuple[Any, ...]) -> Iterator[str]:
+    if not values:
+        yield "has no values; give at least one, or remove the axis."
+    seen: set[str] = set()
+    for value in values:
+        # 1 and 1.0 are the same point of an axis; true is not.
+        number_like = isinstance(value, int | float) and not isinstance(value, bool)
+        key = f"{float(value)!r}" if number_like and abs(value) < 2**53 else json.dumps(value, default=repr)
+        if key in seen:
+            yield f"holds {show(value)} twice; every value may stand once."
+            return
+        seen.add(key)
+
+
+_ = ModelConfig

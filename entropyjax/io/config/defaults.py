@@ -1,0 +1,75 @@
+"""Defaults that depend on other keys, and what a change of the dynamics resets."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from entropyjax.io.config.tables import ModelConfig, RunConfig
+from entropyjax.io.config.values import plain, put, split
+from entropyjax.solve import DEFAULT_METHOD
+
+_RUN = {name: field.default for name, field in RunConfig.model_fields.items()}
+_MODEL = ModelConfig.model_fields["name"].default
+
+
+def fill(data: dict[str, Any]) -> dict[str, Any]:
+    """Return `data` with the keys whose default depends on others; an axis gives its first value as a default."""
+    model = data.get("model", {})
+    if isinstance(model, dict) and "name" not in model:
+        data = {**data, "model": {"name": _first(data, "model.name", _MODEL), **model}}
+    run = data.get("run", {})
+    if not isinstance(run, dict):
+        return data
+    dynamics = run.get("dynamics", _first(data, "run.dynamics", _RUN["dynamics"]))
+    known = dynamics if isinstance(dynamics, str) and dynamics in DEFAULT_METHOD else _RUN["dynamics"]
+    wanted = {
+        "dynamics": dynamics,
+        "method": DEFAULT_METHOD[known],
+        "step": None if known == "agents" else _RUN["step"],
+        "replicates": 1 if _lone(known, data) else _RUN["replicates"],
+    }
+    # A null, which only a mapping can hold, is the same as an absent key.
+    given = {key: value for key, value in run.items() if value is not None}
+    return {**data, "run": {**wanted, **given}}
+
+
+def change(data: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `data` with the values at dotted paths set, and without axes over those paths.
+
+    New dynamics reset what belongs to the old ones and is not among `values`: the method, the step to or
+    from agents, and the replicates to or from an ODE without a population.
+    """
+    run = data.get("run")
+    old = run.get("dynamics") if isinstance(run, dict) else None
+    new = values.get("run.dynamics", old)
+    if isinstance(run, dict) and new != old:
+        stale = {"method"}
+        stale |= {"step"} if "agents" in (old, new) else set()
+        stale |= {"replicates"} if _lone(old, data) or _lone(new, data) else set()
+        data = {**data, "run": {key: value for key, value in run.items() if key not in stale}}
+    for path, value in values.items():
+        data = put(data, split(path), plain(value))
+    axes = data.get("axes")
+    if isinstance(axes, tuple):
+        kept = (axis for axis in axes if not (isinstance(axis, dict) and _path(axis) in values))
+        data = {**data, "axes": tuple(kept)}
+    return data
+
+
+def _lone(dynamics: Any, data: dict[str, Any]) -> bool:
+    """Whether all replicates of a cell would be the same trajectory."""
+    return dynamics == "ode" and not data.get("population")
+
+
+def _first(data: dict[str, Any], path: str, default: Any) -> Any:
+    """Return the first value of the axis over `path`, if there is one."""
+    axes = data.get("axes")
+    for axis in axes if isinstance(axes, tuple) else ():
+        if isinstance(axis, dict) and _path(axis) == path:
+            values = axis.get("values")
+            return values[0] if isinstance(values, tuple) and values else default
+    return default
+
+
+def _path(axis: dict[str, Any]) -> str | None:
+    path = axis.get("path")
+    return path if isinstance(path, str) else None
