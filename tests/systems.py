@@ -91,7 +91,9 @@ class Reference(NamedTuple):
     horizon_time: float
 
 
-def star_reference(values: dict[str, float], times: np.ndarray, theta: float = 0.5, s_tol: float = 0.01) -> Reference:
+def star_reference(
+    values: dict[str, float], times: np.ndarray, theta: float = 0.5, s_tol: float = 0.01
+) -> Reference:
     """Integrate the star with DOP853 at rtol 1e-12 and let scipy find the events."""
     p = {**DEFAULTS, **values}
     rivals = p["roster_similarity"] * (p["n_agents"] - 1.0)

@@ -1,5 +1,6 @@
 """Ensembles: many trajectories in many cells, reduced as they run."""
 
+from entropyjax.ensemble.accumulate import Accumulator as Accumulator
 from entropyjax.ensemble.check import StepCheck as StepCheck, check_step as check_step
 from entropyjax.ensemble.moments import Moments as Moments
 from entropyjax.ensemble.plan import Plan as Plan, make_plan as make_plan
@@ -10,11 +11,20 @@ from entropyjax.ensemble.population import (
     Samples as Samples,
     Uniform as Uniform,
 )
-from entropyjax.ensemble.reduce import Statistics as Statistics, merge_items as merge_items
+from entropyjax.ensemble.reduce import (
+    Statistics as Statistics,
+    from_arrays as from_arrays,
+    to_arrays as to_arrays,
+)
 from entropyjax.ensemble.request import (
     OBSERVABLES as OBSERVABLES,
     TIME_BINS as TIME_BINS,
     Ensemble as Ensemble,
     EnsembleError as EnsembleError,
 )
-from entropyjax.ensemble.run import run_chunks as run_chunks
+from entropyjax.ensemble.run import run_chunks as run_chunks, sample_paths as sample_paths
+from entropyjax.ensemble.summary import (
+    cognitive_horizon as cognitive_horizon,
+    histogram_quantile as histogram_quantile,
+    wilson_interval as wilson_interval,
+)

@@ -38,6 +38,7 @@ class StepCheck:
 
     - `step`: solver step that was checked, in steps of the orchestrator.
     - `collapse_error`: of the collapse probability.
+    - `collapse_uncertainty`: size below which the pairs cannot resolve that error (two standard errors).
     - `entropy_error`: of the mean of h, at the worst save time.
     - `changed`: share of trajectories whose outcome differs between the two steps.
     - `pairs`: trajectories that were rerun.
@@ -45,6 +46,7 @@ class StepCheck:
 
     step: float
     collapse_error: float
+    collapse_uncertainty: float
     entropy_error: float
     changed: float
     pairs: int
@@ -72,13 +74,16 @@ def check_step(ensemble: Ensemble, share: float, memory_bytes: int) -> StepCheck
     pairs = jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
     cells = Pairs(fold_blocks(pairs.collapse, plan.blocks), fold_blocks(pairs.entropy, plan.blocks), pairs.changed)
     order = ensemble.method.order
-    event_order = EVENT_ORDER if ensemble.noisy else order
-    total = max(int(cells.collapse.count.sum()), 1)
+    limit = 1.0 / (1.0 - 2.0 ** -(EVENT_ORDER if ensemble.noisy else order))
+    collapse, uncertainty = _root_mean_square(cells.collapse)
+    entropy, _ = _root_mean_square(cells.entropy)
+    total = int(cells.collapse.count.sum())
     return StepCheck(
         step=float(ensemble.grid.step),
-        collapse_error=float(_root_mean_square(cells.collapse) / (1.0 - 2.0**-event_order)),
-        entropy_error=float(np.max(_root_mean_square(cells.entropy)) / (1.0 - 2.0**-order)),
-        changed=float(cells.changed.sum() / total),
+        collapse_error=float(limit * collapse),
+        collapse_uncertainty=float(limit * uncertainty),
+        entropy_error=float(np.max(entropy) / (1.0 - 2.0**-order)),
+        changed=float(cells.changed.sum() / max(total, 1)),
         pairs=total,
     )
 
@@ -109,10 +114,14 @@ def pair_statistics(ensemble: Ensemble, block: int, item: Items) -> Pairs:
     )
 
 
-def _root_mean_square(cells: Moments) -> np.ndarray:
-    """Return the root mean square over cells of the mean difference, less the sampling part of it."""
+def _root_mean_square(cells: Moments) -> tuple[np.ndarray, np.ndarray]:
+    """Return the root mean square over cells of the mean difference, less the sampling part of it.
+
+    The second value is what two standard errors of its square would show as: below it nothing is resolved.
+    """
     counted = cells.count > 0
-    sampling = cells.variance / np.maximum(cells.count, 1)
-    excess = np.where(counted, cells.mean**2 - sampling, 0.0)
     share = np.maximum(counted.sum(axis=0), 1)
-    return np.sqrt(np.maximum(excess.sum(axis=0) / share, 0.0))
+    excess = np.where(counted, cells.mean**2 - cells.variance / np.maximum(cells.count, 1), 0.0)
+    mean = excess.sum(axis=0) / share
+    spread = np.sqrt(np.where(counted, (excess - mean) ** 2, 0.0).sum(axis=0)) / share
+    return np.sqrt(np.maximum(mean, 0.0)), np.sqrt(2.0 * spread)

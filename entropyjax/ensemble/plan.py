@@ -71,8 +71,9 @@ def make_plan(
     `devices`: how many local devices to use, by default all;
     `extra_bytes_per_lane`: what a caller keeps beside the integration.
 
-    **Raises:** `EnsembleError` if one trajectory does not fit the budget.
+    **Raises:** `EnsembleError` if the request cannot run or one block does not fit the budget.
     """
+    ensemble.check()
     available = jax.local_device_count()
     devices = available if devices is None else devices
     if not 1 <= devices <= available:

@@ -1,5 +1,6 @@
 """Streaming statistics: one item's lanes to a few numbers, items to cells."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeVar
 
 import jax
@@ -93,18 +94,20 @@ def fold_blocks(moments: Moments, blocks: int) -> Moments:
     return total
 
 
-def merge_items(items: Statistics, blocks: int) -> Statistics:
-    """Return the statistics of cells from those of their items.
+def to_arrays(statistics: Statistics) -> dict[str, np.ndarray]:
+    """Return the statistics as flat named arrays, for storage."""
+    leaves, _ = jax.tree_util.tree_flatten_with_path(statistics)
+    return {jax.tree_util.keystr(path, simple=True, separator="/"): np.asarray(leaf) for path, leaf in leaves}
 
-    Items merge in order, so that the result does not depend on how the run was cut into chunks.
 
-    **Arguments:** `items`: host statistics with a leading axis of items, cell by cell; `blocks`: items in a
-    cell.
-    """
+def from_arrays(arrays: Mapping[str, np.ndarray]) -> Statistics:
+    """Return the statistics that `to_arrays` flattened."""
 
-    def fold(node: Any) -> Any:
-        if isinstance(node, Moments):
-            return fold_blocks(node, blocks)
-        return node.reshape(-1, blocks, *node.shape[1:]).sum(axis=1)
+    def moments(prefix: str) -> Moments:
+        return Moments(*(arrays[f"{prefix}/{field}"] for field in Moments._fields))
 
-    return jax.tree.map(fold, items, is_leaf=lambda node: isinstance(node, Moments))
+    names = dict.fromkeys(key.split("/")[1] for key in arrays if key.startswith("observables/"))
+    fields: dict[str, Any] = {"observables": {name: moments(f"observables/{name}") for name in names}}
+    for field in Statistics._fields[1:]:
+        fields[field] = arrays[field] if field in arrays else moments(field)
+    return Statistics(**fields)

@@ -1,5 +1,6 @@
 """What an ensemble is: cells of parameters, trajectories per cell, and what to reduce."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -68,7 +69,17 @@ class Ensemble(eqx.Module):
         """Whether trajectories of one cell differ by noise."""
         return self.method.dynamics != "ode"
 
-    def __check_init__(self) -> None:
+    @property
+    def index_stride(self) -> int:
+        """Global indices from one cell to the next."""
+        return self.stride or self.replicates
+
+    def without_cells(self) -> "Ensemble":
+        """Return what a compiled program needs of this request: everything but the cells' values."""
+        return dataclasses.replace(self, cells={}, cell_criteria={}, stride=self.index_stride)
+
+    def check(self) -> None:
+        """Raise `EnsembleError` or `AgentError` if the request cannot run; host values only."""
         unknown = [name for name in self.observables if name not in self.model.observables]
         if unknown:
             raise EnsembleError(
@@ -84,8 +95,3 @@ class Ensemble(eqx.Module):
         if self.method.dynamics == "agents":
             rates = {**{n: getattr(self.constants, n) for n in self.constants.specs()}, **self.cells}
             check_rates(type(self.constants)(**rates), float(self.grid.step))
-
-    @property
-    def index_stride(self) -> int:
-        """Global indices from one cell to the next."""
-        return self.stride or self.replicates

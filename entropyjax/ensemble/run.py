@@ -46,12 +46,13 @@ def run_chunks(
     """
     function = item_statistics if item_function is None else item_function
     mesh = Mesh(np.asarray(jax.local_devices()[: plan.devices]), ("device",))
+    shared = ensemble.without_cells()
     pending: list[tuple[int, int, Any]] = []
     for number in todo:
         start = number * plan.chunk
         end = min(start + plan.chunk, plan.items)
-        items = gather(ensemble, plan, start)
-        pending.append((start, end, _chunk(ensemble, items, plan, mesh, function)))
+        items = gather(ensemble, plan.blocks, plan.block, np.minimum(start + np.arange(plan.chunk), plan.items - 1))
+        pending.append((start, end, _chunk(shared, items, plan, mesh, function)))
         if len(pending) > 1:
             yield _fetch(pending.pop(0))
     for entry in pending:
@@ -64,13 +65,12 @@ def _fetch(entry: tuple[int, int, Any]) -> tuple[int, int, Any]:
     return start, end, jax.tree.map(lambda leaf: leaf[: end - start], host)
 
 
-def gather(ensemble: Ensemble, plan: Plan, start: int) -> Items:
-    """Return the items of the chunk that begins at `start`; places past the end repeat the last item."""
-    number = np.minimum(start + np.arange(plan.chunk), plan.items - 1)
-    cell, block = number // plan.blocks, number % plan.blocks
+def gather(ensemble: Ensemble, blocks: int, block: int, number: np.ndarray) -> Items:
+    """Return the items with these numbers, `blocks` items of `block` trajectories to a cell."""
+    cell = number // blocks
     return Items(
         cell.astype(np.uint32),
-        (block * plan.block).astype(np.uint32),
+        (number % blocks * block).astype(np.uint32),
         {name: np.asarray(column)[cell].astype(ensemble.dtype) for name, column in ensemble.cells.items()},
         {name: np.asarray(column)[cell].astype(ensemble.dtype) for name, column in ensemble.cell_criteria.items()},
     )
@@ -141,3 +141,21 @@ def integrate_lane(
         substeps=ensemble.substeps,
         dtype=ensemble.dtype,
     )
+
+
+def sample_paths(ensemble: Ensemble, cell: int, count: int) -> dict[str, np.ndarray]:
+    """Return the observables of the first trajectories of one cell at the save times, in float64.
+
+    Times after a trajectory failed hold NaN. **Returns:** arrays of shape (count, K+1) by name.
+    """
+    item = jax.tree.map(lambda leaf: leaf[0], gather(ensemble, 1, ensemble.replicates, np.asarray([cell])))
+
+    def path(replicate: UInt32[Array, ""]) -> dict[str, Array]:
+        def save(params: Any, state: Any, alive: Bool[Array, ""]) -> dict[str, Array]:
+            values = ensemble.model.observe(state, params)
+            return {name: jnp.where(alive, values[name], jnp.nan) for name in ensemble.observables}
+
+        return integrate_lane(ensemble, item, replicate, save).saved
+
+    replicates = jnp.arange(min(count, ensemble.replicates), dtype=jnp.uint32)
+    return to_host(jax.jit(jax.vmap(path))(replicates))

@@ -27,7 +27,7 @@ def source(tables: Mapping[str, Table], fits: Mapping[str, CurveFit], key: str, 
     elif fit.degrees_of_freedom > 0:
         said = [f"fit to {where}", _quality(fit, index), *remarks(table, fit), table.benchmark.reading]
     else:
-        said = [f"fit to {where} at the assumed n", *remarks(table, fit), table.benchmark.reading]
+        said = [f"fit at the assumed n to {where}", *remarks(table, fit), table.benchmark.reading]
     if table.compare_with is not None:
         other, found = tables[table.compare_with], fits[table.compare_with]
         quality = _quality(found, index)

@@ -1,4 +1,4 @@
-"""Sweep and preset files: TOML in, a checked and frozen `SweepConfig` out, or sentences that say what to change."""
+"""Sweep and preset files: TOML in; a frozen `SweepConfig` out, or sentences that say what to change."""
 
 from entropyjax.io.config.axes import Axis as Axis
 from entropyjax.io.config.errors import ConfigError as ConfigError

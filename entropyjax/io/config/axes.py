@@ -40,7 +40,7 @@ class Logspace(BaseModel):
 
 
 class Integers(BaseModel):
-    """Whole numbers from start to stop: all of them, or about `num` spread evenly over the range or its logarithm."""
+    """Whole numbers from start to stop: all, or about `num` spread over the range or its logarithm."""
 
     model_config = FROZEN
     start: int = Field(ge=-_EXACT, le=_EXACT, description="First value.")
@@ -58,7 +58,9 @@ class Integers(BaseModel):
         if self.start > self.stop:
             raise ValueError(f"start = {self.start} is above stop = {self.stop}; exchange them.")
         if self.spacing == "log" and self.start < 1:
-            raise ValueError(f"start = {self.start} has no logarithm; start at 1 or above, or use linear spacing.")
+            raise ValueError(
+                f"start = {self.start} has no logarithm; start at 1 or above, or use linear spacing."
+            )
         if self.num is None:
             count = self.stop - self.start + 1
             if count > LONGEST:
@@ -88,9 +90,9 @@ KINDS = ("values", "linspace", "logspace", "integers")
 
 
 class Spread(NamedTuple):
-    """An axis that gives its values in exactly one way: its index in the file, its path, that way, the values."""
+    """An axis whose values are generated: its place among the axes, its path, the key of its values, them."""
 
-    index: int
+    place: int
     path: str
     kind: str
     values: tuple[Any, ...]

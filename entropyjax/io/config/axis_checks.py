@@ -11,9 +11,9 @@ from entropyjax.io.config.errors import Problem
 from entropyjax.io.config.population import Distribution
 from entropyjax.io.config.quantities import number
 from entropyjax.io.config.sentences import problems_of
-from entropyjax.io.config.tables import CriteriaConfig, ModelConfig, RunConfig, Tables
+from entropyjax.io.config.tables import CriteriaConfig, RunConfig, Tables
 from entropyjax.io.config.values import show
-from entropyjax.params import AbstractParams, ParameterError, nearest
+from entropyjax.params import AbstractParams, nearest
 
 
 def spread_out(axes: Sequence[AxisTable]) -> tuple[list[Spread], list[Problem]]:
@@ -44,18 +44,18 @@ def check_clashes(spreads: Sequence[Spread], population: Mapping[str, Distributi
     paths: dict[str, int] = {}
     names: dict[str, str] = {}
     for axis in spreads:
-        place, name = ("axes", axis.index, "path"), short_name(axis.path)
+        place, name = ("axes", axis.place, "path"), short_name(axis.path)
         if axis.path in paths:
-            text = f"axes[{axis.index}] varies {axis.path}, as axes[{paths[axis.path]}] does; remove one of them."
-            yield Problem(place, text)
+            text = f"varies {axis.path}, as axes[{paths[axis.path]}] does; remove one of them."
+            yield Problem(place, f"axes[{axis.place}] {text}")
         elif name in names:
-            text = f"{axis.path} and {names[name]} would both be called '{name}' in the results; remove one of them."
-            yield Problem(place, f"axes[{axis.index}]: {text}")
-        paths.setdefault(axis.path, axis.index)
+            text = f"{axis.path} and {names[name]} would both be called '{name}' in the results; remove one."
+            yield Problem(place, f"axes[{axis.place}]: {text}")
+        paths.setdefault(axis.path, axis.place)
         names.setdefault(name, axis.path)
         table, _, parameter = axis.path.partition(".")
         if table == "params" and parameter in population:
-            text = f"axes[{axis.index}] varies {axis.path}, which [population] draws; remove one of them."
+            text = f"axes[{axis.place}] varies {axis.path}, which [population] draws; remove one of them."
             yield Problem(place, text)
 
 
@@ -63,44 +63,44 @@ def check_path(axis: Spread, cls: type[AbstractParams], tables: Tables) -> Itera
     """Yield that the path of an axis leads nowhere."""
     known = _paths(cls, tables)
     if axis.path not in known:
-        label = "" if axis.path else " (it is empty)"
-        clue = nearest(axis.path, known)
-        yield Problem(
-            ("axes", axis.index, "path"), f"axes[{axis.index}]: '{axis.path}' is not a path{label}; {clue}"
-        )
+        text = f"axes[{axis.place}]: nothing stands at '{axis.path}'; {nearest(axis.path, known)}"
+        yield Problem(("axes", axis.place, "path"), text)
 
 
 def check_values(axis: Spread, cls: type[AbstractParams]) -> tuple[tuple[Any, ...], list[Problem]]:
-    """Return the values of a parameter axis as numbers, and those that are not admissible."""
-    table, _, name = axis.path.partition(".")
-    place, label = ("axes", axis.index, axis.kind), f"axes[{axis.index}]:"
-    good, problems = [], []
+    """Return the values of a parameter axis as numbers, and a problem if some are not admissible."""
+    good, bad = [], []
     for value in axis.values:
         try:
-            if table == "params":
-                exact = number(cls, name, value)
-                # Whole numbers stay whole, so that results are labelled with them.
-                good.append(value if isinstance(value, int) else exact)
-            else:
-                CriteriaConfig.model_validate({name: value})
-                good.append(value)
-        except ParameterError as error:
-            problems.append(Problem(place, f"{label} {error}"))
+            good.append(_admitted(axis.path, value, cls))
+        except ValueError as error:
+            bad.append(str(error))
+    if not bad:
+        return tuple(good), []
+    others = f" The same holds for {len(bad) - 1} more of its values." if len(bad) > 1 else ""
+    text = f"axes[{axis.place}]: {bad[0]}{others}"
+    return tuple(good), [Problem(("axes", axis.place, axis.kind), text)]
+
+
+def _admitted(path: str, value: Any, cls: type[AbstractParams]) -> int | float:
+    """Return a value of a parameter or criterion; whole numbers stay whole, as labels of results."""
+    table, _, name = path.partition(".")
+    if table == "params":
+        exact = number(cls, name, value)
+    else:
+        try:
+            exact = getattr(CriteriaConfig.model_validate({name: value}), name)
         except ValidationError as error:
-            found = problems_of(error, ("criteria",))
-            problems += [Problem(place, f"{label} {problem.sentence}") for problem in found]
-    return tuple(good), problems
+            raise ValueError(problems_of(error, ("criteria",))[0].sentence) from None
+    return value if isinstance(value, int) else exact
 
 
 def _paths(cls: type[AbstractParams], tables: Tables) -> list[str]:
     """Return every path that an axis may have."""
-    options = {"name", *tables.model.fields()}
-    for other in () if tables.model.options else ():
-        options.add(other)
     paths = [f"params.{name}" for name in cls.specs()]
     paths += [f"criteria.{name}" for name in CriteriaConfig.model_fields]
     paths += [f"run.{name}" for name in RunConfig.model_fields]
-    paths += [f"model.{name}" for name in sorted(options)]
+    paths += [f"model.{name}" for name in ("name", *tables.model.fields())]
     for name, drawn in tables.population.items():
         paths += [f"population.{name}.{key}" for key in type(drawn).model_fields]
     return paths
@@ -112,12 +112,9 @@ def _faults(values: tuple[Any, ...]) -> Iterator[str]:
     seen: set[str] = set()
     for value in values:
         # 1 and 1.0 are the same point of an axis; true is not.
-        number_like = isinstance(value, int | float) and not isinstance(value, bool)
-        key = f"{float(value)!r}" if number_like and abs(value) < 2**53 else json.dumps(value, default=repr)
+        exact = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53
+        key = json.dumps(float(value) if exact else value, default=repr)
         if key in seen:
             yield f"holds {show(value)} twice; every value may stand once."
             return
         seen.add(key)
-
-
-_ = ModelConfig

@@ -25,7 +25,9 @@ def check_options(model: ModelConfig) -> list[Problem]:
     for key, value in model.options.items():
         if key not in fields:
             clue = nearest(key, ["name", *fields])
-            problems.append(Problem(("model", key), f"'{key}' is not an option of model '{model.name}'; {clue}"))
+            problems.append(
+                Problem(("model", key), f"'{key}' is not an option of model '{model.name}'; {clue}")
+            )
         elif text := _misfit(key, value, fields[key]):
             problems.append(Problem(("model", key), text))
     if problems:
@@ -51,7 +53,7 @@ def check_params(cls: Params, params: Mapping[str, Any]) -> tuple[dict[str, floa
 
 
 def check_population(cls: Params, population: Mapping[str, Distribution]) -> Iterator[Problem]:
-    """Yield what is wrong with the names of drawn parameters and with distributions outside their supports."""
+    """Yield unknown names of drawn parameters, and distributions outside their supports."""
     for name, drawn in population.items():
         for key, value in drawn.anchors().items():
             try:
@@ -63,7 +65,9 @@ def check_population(cls: Params, population: Mapping[str, Distribution]) -> Ite
                 yield Problem(place, f"population.{name}.{key}: {error}" if known else str(error))
                 break
         if isinstance(drawn, Uniform) and not drawn.low < drawn.high:
-            text = f"population.{name}: low = {drawn.low:g} must be below high = {drawn.high:g}; exchange them."
+            text = (
+                f"population.{name}: low = {drawn.low:g} must be below high = {drawn.high:g}; exchange them."
+            )
             yield Problem(("population", name), text)
 
 
@@ -97,7 +101,7 @@ def model_class(model: ModelConfig) -> tuple[type[AbstractModel] | None, list[Pr
 
 
 def _misfit(key: str, value: Any, annotation: Any) -> str | None:
-    """Return what is wrong with the type of an option; options of types unknown to pydantic are left to their class."""
+    """Return what is wrong with the type of an option; types that pydantic does not know are not checked."""
     try:
         TypeAdapter(annotation).validate_python(value, strict=True)
     except PydanticSchemaGenerationError:

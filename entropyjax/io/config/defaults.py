@@ -1,10 +1,11 @@
 """Defaults that depend on other keys, and what a change of the dynamics resets."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from entropyjax.io.config.tables import ModelConfig, RunConfig
 from entropyjax.io.config.values import plain, put, split
+from entropyjax.models import MODELS
 from entropyjax.solve import DEFAULT_METHOD
 
 _RUN = {name: field.default for name, field in RunConfig.model_fields.items()}
@@ -12,14 +13,14 @@ _MODEL = ModelConfig.model_fields["name"].default
 
 
 def fill(data: dict[str, Any]) -> dict[str, Any]:
-    """Return `data` with the keys whose default depends on others; an axis gives its first value as a default."""
+    """Return `data` with the keys whose default depends on others; an axis gives its first value."""
     model = data.get("model", {})
     if isinstance(model, dict) and "name" not in model:
-        data = {**data, "model": {"name": _first(data, "model.name", _MODEL), **model}}
+        data = {**data, "model": {"name": _first(data, "model.name", list(MODELS), _MODEL), **model}}
     run = data.get("run", {})
     if not isinstance(run, dict):
         return data
-    dynamics = run.get("dynamics", _first(data, "run.dynamics", _RUN["dynamics"]))
+    dynamics = run.get("dynamics", _first(data, "run.dynamics", DEFAULT_METHOD, _RUN["dynamics"]))
     known = dynamics if isinstance(dynamics, str) and dynamics in DEFAULT_METHOD else _RUN["dynamics"]
     wanted = {
         "dynamics": dynamics,
@@ -50,7 +51,7 @@ def change(data: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
         data = put(data, split(path), plain(value))
     axes = data.get("axes")
     if isinstance(axes, tuple):
-        kept = (axis for axis in axes if not (isinstance(axis, dict) and _path(axis) in values))
+        kept = (axis for axis in axes if not (isinstance(axis, dict) and path_of(axis) in values))
         data = {**data, "axes": tuple(kept)}
     return data
 
@@ -60,16 +61,18 @@ def _lone(dynamics: Any, data: dict[str, Any]) -> bool:
     return dynamics == "ode" and not data.get("population")
 
 
-def _first(data: dict[str, Any], path: str, default: Any) -> Any:
-    """Return the first value of the axis over `path`, if there is one."""
+def _first(data: dict[str, Any], path: str, known: Collection[str], default: str) -> str:
+    """Return the first value of the axis over `path`, if there is one and it is known."""
     axes = data.get("axes")
     for axis in axes if isinstance(axes, tuple) else ():
-        if isinstance(axis, dict) and _path(axis) == path:
+        if isinstance(axis, dict) and path_of(axis) == path:
             values = axis.get("values")
-            return values[0] if isinstance(values, tuple) and values else default
+            first = values[0] if isinstance(values, tuple) and values else default
+            return first if isinstance(first, str) and first in known else default
     return default
 
 
-def _path(axis: dict[str, Any]) -> str | None:
+def path_of(axis: dict[str, Any]) -> str | None:
+    """Return the path of an axis as it is written, if it has one."""
     path = axis.get("path")
     return path if isinstance(path, str) else None

@@ -19,12 +19,11 @@ def number(cls: type[AbstractParams], name: str, value: Any) -> float:
     if spec and isinstance(value, str):
         value = _parsed(name, value, unit)
     if spec and isinstance(value, tuple | dict):
-        raise ParameterError(f"{name} must be one number{_in(unit)}, not {show(value)}; use an axis to vary it.")
-    try:
-        check_value(cls, name, value)
-        return float(value)
-    except OverflowError:
-        raise ParameterError(f"{name} = {show(value)} is too large for a floating-point number.") from None
+        raise ParameterError(
+            f"{name} must be one number{_in(unit)}, not {show(value)}; use an axis to vary it."
+        )
+    check_value(cls, name, value)
+    return float(value)
 
 
 def _parsed(name: str, text: str, unit: str) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 from entropyjax.agents import AgentError, check_rates, micro_step
 from entropyjax.io.config.errors import Problem
 from entropyjax.io.config.tables import RunConfig
-from entropyjax.models import AbstractModel
+from entropyjax.models import MODELS, AbstractModel
 from entropyjax.params import OrchestratorParams, UnknownNameError
 from entropyjax.solve import DEFAULT_METHOD, METHODS
 
@@ -34,22 +34,22 @@ def check_run(run: RunConfig, drawn: bool) -> Iterator[Problem]:
             yield Problem(("run", "method"), text)
     if run.dynamics == "ode" and run.replicates != 1 and not drawn:
         text = (
-            f"replicates = {run.replicates} would be the same trajectory {run.replicates} times: an ODE without "
-            "[population] has no randomness; leave replicates out, or add a population."
+            f"replicates = {run.replicates} would be that many times the same trajectory: an ODE "
+            "without [population] has no randomness; leave replicates out, or add a population."
         )
         yield Problem(("run", "replicates"), text)
     if run.dynamics == "agents" and run.step is not None:
-        text = (
-            f"step = {run.step:g} does not apply to agents, whose micro-step is params.step_size; leave step out."
-        )
-        yield Problem(("run", "step"), text)
+        text = f"step = {run.step:g} does not apply to agents: params.step_size is their micro-step"
+        yield Problem(("run", "step"), f"{text}; leave step out.")
     elif run.step is not None and _per_interval(run, run.step) * run.save_intervals >= _MOST_STEPS:
-        text = f"step = {run.step:g} step is too short for horizon = {run.horizon:g} step: 2^31 steps or more."
+        text = (
+            f"step = {run.step:g} step is too short for horizon = {run.horizon:g} step: 2^31 steps or more."
+        )
         yield Problem(("run", "step"), f"{text} Take a longer step.")
 
 
 def check_agents(model: type[AbstractModel], run: RunConfig, values: Values) -> Iterator[Problem]:
-    """Yield what keeps agents from running: no simulator, micro-steps that do not fit, rates that are too high."""
+    """Yield what keeps agents from running: no simulator, unfit micro-steps, rates that are too high."""
     if run.dynamics != "agents":
         return
     if micro_step.dispatch(model) is micro_step.dispatch(object):
@@ -61,11 +61,12 @@ def check_agents(model: type[AbstractModel], run: RunConfig, values: Values) -> 
     for size in values["step_size"]:
         ratio = _per_interval(run, size)
         if ratio * run.save_intervals >= _MOST_STEPS:
-            text = f"step_size = {size:g} step is too short for horizon = {run.horizon:g} step: 2^31 steps or more."
-            yield Problem(("params", "step_size"), f"{text} Take a longer one.")
+            text = f"step_size = {size:g} step is too short for horizon = {run.horizon:g} step"
+            yield Problem(("params", "step_size"), f"{text}: 2^31 steps or more. Take a longer one.")
         elif round(ratio) < 1 or abs(ratio - round(ratio)) > _WHOLE * ratio:
+            interval = run.horizon / run.save_intervals
             text = (
-                f"horizon / save_intervals = {run.horizon / run.save_intervals:g} step is not a whole multiple of "
+                f"horizon / save_intervals = {interval:g} step is not a whole multiple of "
                 f"step_size = {size:g} step; change horizon, save_intervals or params.step_size."
             )
             yield Problem(("run", "save_intervals"), text)
@@ -85,8 +86,6 @@ def check_drawn_step(run: RunConfig, population: Mapping[str, Any]) -> Iterator[
 
 def run_name(model: type[AbstractModel]) -> str:
     """Return the name under which a class of models is registered, else its own."""
-    from entropyjax.models import MODELS
-
     return next((name for name in MODELS if MODELS.get(name) is model), model.__name__)
 
 

@@ -27,7 +27,7 @@ def anchor(data: dict[str, Any], directory: Path) -> dict[str, Any]:
 
 
 def embed(data: dict[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
-    """Return `data` with the values of sample files in place of their names; entries that fail are left out."""
+    """Return `data` with values in place of the names of sample files; entries that fail are left out."""
     population = data.get("population")
     if not isinstance(population, dict):
         return data, []
@@ -69,7 +69,9 @@ def _read(entry: dict[str, Any]) -> tuple[float, ...]:
     numbered = [(line, row) for line, row in enumerate(rows[1:], start=2) if any(row)]
     if not numbered:
         raise ValueError(f"{file} has no rows below its header; give at least one value.")
-    return tuple(_number(row[place] if place < len(row) else "", file, line, column) for line, row in numbered)
+    return tuple(
+        _number(row[place] if place < len(row) else "", file, line, column) for line, row in numbered
+    )
 
 
 def _number(text: str, file: str, line: int, column: str) -> float:

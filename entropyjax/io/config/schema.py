@@ -40,9 +40,14 @@ def interval_of(field: FieldInfo) -> str:
         for bound in ("gt", "ge", "lt", "le"):
             if hasattr(item, bound):
                 ends[bound] = getattr(item, bound)
-    left = f"[{ends['ge']}" if "ge" in ends else f"({ends.get('gt', -math.inf)}"
-    right = f"{ends['le']}]" if "le" in ends else f"{ends.get('lt', math.inf)})"
+    left = f"[{exact(ends['ge'])}" if "ge" in ends else f"({exact(ends.get('gt', -math.inf))}"
+    right = f"{exact(ends['le'])}]" if "le" in ends else f"{exact(ends.get('lt', math.inf))})"
     return f"{left}, {right}"
+
+
+def exact(number: Any) -> str:
+    """Return a bound or a default without needless decimals."""
+    return f"{number:g}" if isinstance(number, float) else str(number)
 
 
 def tags(location: Location) -> list[str]:
@@ -68,7 +73,7 @@ def _step(here: Any, part: str | int) -> Any:
 
 def _tag(member: Any) -> str | None:
     is_table = inspect.isclass(member) and issubclass(member, BaseModel)
-    field = member.model_fields.get("distribution") if is_table else None
+    field = member.model_fields.get("distribution") if is_table else None  # pyright: ignore
     return field.default if field else None
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from entropyjax.io.config.errors import Location, Problem
-from entropyjax.io.config.schema import field_at, interval_of, table_at, tags, unit_of
+from entropyjax.io.config.schema import exact, field_at, interval_of, table_at, tags, unit_of
 from entropyjax.io.config.values import dotted, show
 from entropyjax.params import nearest
 
@@ -27,12 +27,13 @@ _BARE = ("run", "criteria", "model")
 _TAGGED = 3
 
 
-def problems_of(error: ValidationError) -> list[Problem]:
-    """Return one problem per error that pydantic found."""
-    return [
-        Problem(_untagged(found["loc"]), sentence(found["loc"], found["type"], found.get("input"), found))
-        for found in error.errors(include_url=False)
-    ]
+def problems_of(error: ValidationError, inside: Location = ()) -> list[Problem]:
+    """Return one problem per error that pydantic found in the table at `inside`."""
+    problems = []
+    for found in error.errors(include_url=False):
+        place = (*inside, *found["loc"])
+        problems.append(Problem(_untagged(place), sentence(place, found["type"], found.get("input"), found)))
+    return problems
 
 
 def sentence(location: Location, kind: str, value: Any, found: Mapping[str, Any]) -> str:
@@ -50,8 +51,11 @@ def sentence(location: Location, kind: str, value: Any, found: Mapping[str, Any]
     if kind in _BOUNDS and field:
         shown = f"{show(value)} {unit}" if unit != "-" else show(value)
         interval = interval_of(field)
-        default = "" if field.is_required() or field.default is None else f"; the default is {field.default}"
-        return f"{name} = {shown} is outside {interval}: {field.description} Choose a value in {interval}{default}."
+        default = (
+            "" if field.is_required() or field.default is None else f"; the default is {exact(field.default)}"
+        )
+        remedy = f"Choose a value in {interval}{default}."
+        return f"{name} = {shown} is outside {interval}: {field.description} {remedy}"
     if kind == "literal_error" and field:
         return f"{name} = {show(value)} is not possible; {_choices(value, field.annotation)}"
     if kind in ("union_tag_invalid", "union_tag_not_found"):
@@ -71,10 +75,13 @@ def _untagged(location: Location) -> Location:
     return location
 
 
-def _label(location: Location) -> str:
-    bare = location[0] in _BARE and len(location) > 1
-    if location[0] in (*_BARE, "params", "population", "sources") and len(location) == 1:
-        return f"[{location[0]}]"
+def _label(location: tuple[str | int, ...]) -> str:
+    if not location:
+        return "the file"
+    table = str(location[0])
+    bare = table in _BARE and len(location) > 1
+    if table in (*_BARE, "params", "population", "sources") and len(location) == 1:
+        return f"[{table}]"
     return dotted(location[1:] if bare else _untagged(location))
 
 
@@ -96,8 +103,6 @@ def _choices(value: Any, annotation: Any) -> str:
 
 
 def _distribution(name: str, value: Any, known: list[str]) -> str:
-    if not isinstance(value, dict):
-        return f"{name} must be a table with a distribution, such as {{ distribution = \"normal\", ... }}."
     if "distribution" not in value:
         return f"{name} lacks 'distribution'; choose one of {', '.join(known)}."
     tag = value["distribution"]

@@ -11,12 +11,13 @@ from entropyjax.io.config.errors import Location
 
 _DEEPEST = 32
 _LONGEST = 60
+_LARGEST_BITS = 1000
 
 
 def plain(value: Any, location: Location = ()) -> Any:
     """Return `value` with mappings as dicts, arrays and lists as tuples, and NumPy scalars as Python's own.
 
-    **Raises:** `ValueError` for a key that is not a string and for tables nested without end.
+    **Raises:** `ValueError` for a key that is not a string, tables nested without end, and huge integers.
     """
     if len(location) > _DEEPEST:
         raise ValueError(f"{dotted(location[:3])} is nested more than {_DEEPEST} levels deep; flatten it.")
@@ -31,15 +32,16 @@ def plain(value: Any, location: Location = ()) -> Any:
         return {str(key): plain(item, (*location, key)) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return tuple(plain(item, (*location, i)) for i, item in enumerate(value))
+    if isinstance(value, int) and value.bit_length() > _LARGEST_BITS:
+        raise ValueError(
+            f"{dotted(location)} is a whole number beyond 2^{_LARGEST_BITS}; choose a smaller one."
+        )
     return value
 
 
 def show(value: Any) -> str:
     """Return `value` as it is quoted in a message: arrays in brackets, nothing long."""
-    try:
-        text = repr(list(value) if isinstance(value, tuple) else value)
-    except ValueError:  # Python refuses to print an integer of thousands of digits.
-        return f"a {type(value).__name__} too long to print"
+    text = repr(list(value) if isinstance(value, tuple) else value)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 
 

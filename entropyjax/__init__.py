@@ -1,0 +1,51 @@
+"""entropyjax: large ensembles of the mean-field entropy dynamics of LLM orchestrators.
+
+Names are imported when they are first used, so that `import entropyjax` costs nothing.
+"""
+
+import importlib
+import importlib.metadata
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from entropyjax.ensemble import Ensemble as Ensemble, make_plan as make_plan, run_chunks as run_chunks
+    from entropyjax.io.config import ConfigError as ConfigError, SweepConfig as SweepConfig, load as load
+    from entropyjax.io.store import open_result as open_result
+    from entropyjax.jobs import JobError as JobError, simulate as simulate, summarise as summarise, sweep as sweep
+    from entropyjax.models import Replicator as Replicator, Star as Star
+    from entropyjax.params import ParameterError as ParameterError
+    from entropyjax.plots import (
+        entropy_panels as entropy_panels,
+        figures as figures,
+        phase_diagram as phase_diagram,
+        save_figure as save_figure,
+    )
+    from entropyjax.solve import Criteria as Criteria, Grid as Grid, solve as solve
+    from entropyjax.stability import margin_window as margin_window
+
+_EXPORTS = {
+    "entropyjax.ensemble": ("Ensemble", "make_plan", "run_chunks"),
+    "entropyjax.io.config": ("ConfigError", "SweepConfig", "load"),
+    "entropyjax.io.store": ("open_result",),
+    "entropyjax.jobs": ("JobError", "simulate", "summarise", "sweep"),
+    "entropyjax.models": ("Replicator", "Star"),
+    "entropyjax.params": ("ParameterError",),
+    "entropyjax.plots": ("entropy_panels", "figures", "phase_diagram", "save_figure"),
+    "entropyjax.solve": ("Criteria", "Grid", "solve"),
+    "entropyjax.stability": ("margin_window",),
+}
+_HOMES = {name: module for module, names in _EXPORTS.items() for name in names}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return importlib.metadata.version("entropyjax")
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'entropyjax' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

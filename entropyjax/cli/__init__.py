@@ -1,0 +1,3 @@
+"""The command line: parse, call, print."""
+
+from entropyjax.cli.app import main as main

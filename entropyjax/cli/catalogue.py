@@ -1,0 +1,75 @@
+"""Commands that only tell: the models, and this machine."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from entropyjax.cli import options
+
+
+def models(
+    name: Annotated[str | None, typer.Argument(help="One model; by default all.")] = None,
+    as_json: options.Json = False,
+) -> None:
+    """List models with their parameters, units and bounds, and their observables."""
+    from entropyjax.models import MODELS
+
+    classes = {key: MODELS.get(key) for key in ([name] if name else MODELS.names())}
+    if as_json:
+        print(json.dumps({key: _describe(cls) for key, cls in classes.items()}))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    for key, cls in classes.items():
+        console.print(f"[bold]{key}[/bold]: {(cls.__doc__ or '').splitlines()[0]}")
+        table = Table("parameter", "symbol", "default", "unit", "bounds", "meaning", box=None, pad_edge=False)
+        for spec in cls.Params.specs().values():
+            bounds = str(spec.support).replace("[", "\\[")
+            table.add_row(spec.name, spec.symbol, f"{spec.default:g}", spec.unit, bounds, spec.doc)
+        console.print(table)
+        shown = ", ".join(f"{o} ({item.symbol}, {item.unit})" for o, item in cls.observables.items())
+        console.print(f"observables: {shown}\n", markup=False, highlight=False)
+
+
+def _describe(cls: Any) -> dict[str, Any]:
+    parameters = {
+        spec.name: {
+            "symbol": spec.symbol,
+            "default": spec.default,
+            "unit": spec.unit,
+            "bounds": str(spec.support),
+            "meaning": spec.doc,
+        }
+        for spec in cls.Params.specs().values()
+    }
+    observables = {
+        name: {"symbol": item.symbol, "unit": item.unit, "meaning": item.doc}
+        for name, item in cls.observables.items()
+    }
+    return {"parameters": parameters, "observables": observables}
+
+
+def info(as_json: options.Json = False) -> None:
+    """Tell versions, devices and precision."""
+    import jax
+
+    from entropyjax.io import provenance
+
+    record = {
+        "versions": provenance.versions(),
+        "backend": jax.default_backend(),
+        "devices": provenance.devices(),
+        "precision": "float64" if jax.config.jax_enable_x64 else "float32",
+        "precision_option": "--precision float64, or run.precision in a configuration",
+    }
+    if as_json:
+        print(json.dumps(record))
+        return
+    versions = record["versions"]
+    print(f"entropyjax {versions['entropyjax']} on Python {versions['python']}")
+    print("with " + ", ".join(f"{name} {v}" for name, v in versions.items() if name not in ("entropyjax", "python")))
+    print(f"backend {record['backend']}: {', '.join(record['devices'])}")
+    print(f"precision {record['precision']} unless a configuration says otherwise ({record['precision_option']})")

@@ -1,0 +1,82 @@
+"""What a user reads off a cell's statistics: intervals, quantiles and the cognitive horizon (host arrays)."""
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy.special import ndtri
+
+
+def wilson_interval(
+    successes: Int[np.ndarray, "..."], trials: Int[np.ndarray, "..."], confidence: float = 0.95
+) -> Float[np.ndarray, "... 2"]:
+    """Return Wilson's score interval of a proportion (Wilson, JASA 22, 1927); [0, 1] without trials.
+
+    **Arguments:** `successes`, `trials`: counts of equal shape; `confidence`: coverage in (0, 1).
+    """
+    z = ndtri(0.5 + 0.5 * confidence)
+    n = np.maximum(np.asarray(trials, float), 1e-300)
+    share = np.asarray(successes, float) / n
+    centre = (share + z**2 / (2.0 * n)) / (1.0 + z**2 / n)
+    half = z / (1.0 + z**2 / n) * np.sqrt(share * (1.0 - share) / n + z**2 / (4.0 * n**2))
+    bounds = np.stack([centre - half, centre + half], axis=-1)
+    empty = np.asarray(trials)[..., None] == 0
+    return np.where(empty, [0.0, 1.0], np.clip(bounds, 0.0, 1.0))
+
+
+def histogram_quantile(
+    counts: Int[np.ndarray, "... bins"], trials: Int[np.ndarray, "..."], horizon: float, level: float
+) -> Float[np.ndarray, "..."]:
+    """Return the time by which the share `level` of all trajectories had the event; inf if it never did.
+
+    Linear within a bin, so exact to T / bins.
+
+    **Arguments:** `counts`: events in equal bins on [0, T]; `trials`: trajectories, with the event or without.
+    """
+    wanted = level * np.asarray(trials, float)
+    reached = np.cumsum(counts, axis=-1)
+    bins = counts.shape[-1]
+    place = np.argmax(reached >= wanted[..., None], axis=-1)
+    inside = np.take_along_axis(counts, place[..., None], -1)[..., 0]
+    before = np.take_along_axis(reached, place[..., None], -1)[..., 0] - inside
+    time = horizon / bins * (place + (wanted - before) / np.maximum(inside, 1))
+    happened = (reached[..., -1] >= wanted) & (np.asarray(trials) > 0) & (inside > 0)
+    return np.where(happened, time, np.inf)
+
+
+def cognitive_horizon(
+    times: Float[np.ndarray, " K"],
+    mean: Float[np.ndarray, "... K"],
+    error: Float[np.ndarray, "... K"],
+    significance: float = 3.0,
+) -> Float[np.ndarray, "..."]:
+    """Return the time of the first local minimum of the ensemble mean of H.
+
+    A rise counts once it exceeds the least value so far by `significance` standard errors, so that sampling
+    noise makes no minimum. 0 if H rises from the start, inf if it still falls at the horizon. A parabola
+    through the three points around the minimum refines it between save times.
+
+    **Arguments:** `mean`, `error`: mean of H in nat and its standard error at the `times`.
+    """
+    shape = mean.shape[:-1]
+    flat, flat_error = mean.reshape(-1, mean.shape[-1]), error.reshape(-1, mean.shape[-1])
+    rows = np.arange(len(flat))
+    least = np.zeros(len(flat), int)
+    found = np.zeros(len(flat), bool)
+    for place in range(1, len(times)):
+        margin = significance * np.hypot(flat_error[:, place], flat_error[rows, least])
+        # Rounding of a float32 mean must not look like a rise where there is no sampling error.
+        margin = margin + 1e-6 * (1.0 + np.abs(flat[:, place]))
+        found |= flat[:, place] > flat[rows, least] + margin
+        lower = ~found & (flat[:, place] < flat[rows, least])
+        least = np.where(lower, place, least)
+    vertex = np.array([_vertex(times, row, place) for row, place in zip(flat, least, strict=True)])
+    return np.where(found, vertex, np.inf).reshape(shape)
+
+
+def _vertex(times: np.ndarray, values: np.ndarray, place: int) -> float:
+    """Return the place of the minimum of the parabola through three equidistant points around `place`."""
+    if place in (0, len(times) - 1):
+        return float(times[place])
+    before, here, after = values[place - 1 : place + 2]
+    bend = before - 2.0 * here + after
+    shift = 0.5 * (before - after) / bend if bend > 0.0 else 0.0
+    return float(times[place] + np.clip(shift, -0.5, 0.5) * (times[1] - times[0]))

@@ -1,0 +1,1 @@
+"""Input and output: configuration files, result stores and provenance."""

@@ -1,0 +1,68 @@
+"""From a configuration to an ensemble."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from entropyjax import ensemble as ens
+from entropyjax.ensemble import Ensemble
+from entropyjax.io.config import SweepConfig
+from entropyjax.params import cast
+from entropyjax.phase import Cells
+from entropyjax.solve import METHODS, Grid
+
+
+def parameter_cells(config: SweepConfig) -> Cells:
+    """Return the cells that one compiled program runs through, by dotted path."""
+    return Cells({axis.path: axis.values for axis in config.parameter_axes})
+
+
+def build_ensemble(config: SweepConfig) -> Ensemble:
+    """Return the ensemble that a configuration without variant axes describes.
+
+    Everything numeric is an array, so that new values do not recompile.
+    """
+    dtype = np.dtype(config.run.precision)
+    model = config.model.build()
+    columns = parameter_cells(config).columns()
+    cells = {path.removeprefix("params."): v for path, v in columns.items() if path.startswith("params.")}
+    criteria = {path.removeprefix("criteria."): v for path, v in columns.items() if path.startswith("criteria.")}
+    population = {name: _distribution(item, dtype) for name, item in config.population.items()}
+    params = model.params(**config.params)
+    specs = type(params).specs()
+    extent: dict[str, Any] = {name: getattr(params, name) for name in specs} | cells
+    for name, distribution in population.items():
+        extent[name] = np.asarray(distribution.quantile(jnp.ones((), dtype), specs[name]))
+    return Ensemble(
+        model=model.sized(extent),
+        method=METHODS.get(config.run.method)(),
+        grid=cast(_grid(config, params), dtype),
+        constants=cast(params, dtype),
+        cells=cells,
+        criteria=cast(config.criteria.build(), dtype),
+        cell_criteria=criteria,
+        population=population,
+        replicates=config.run.replicates,
+        key=random_key(config.run.seed),
+        dtype=dtype,
+    )
+
+
+def random_key(seed: int) -> jax.Array:
+    """Return the JAX key of a seed of up to 63 bits."""
+    key = jax.random.key(seed & 0x7FFFFFFF)
+    return jax.random.fold_in(key, seed >> 31) if seed >> 31 else key
+
+
+def _grid(config: SweepConfig, params: Any) -> Grid:
+    run = config.run
+    step = float(params.step_size) if run.step is None else run.step
+    return Grid.with_step(run.horizon, run.save_intervals, step)
+
+
+def _distribution(item: Any, dtype: np.dtype) -> ens.AbstractDistribution:
+    """Return the distribution that draws what a `[population]` entry describes."""
+    fields = {name: jnp.asarray(value, dtype) for name, value in item.model_dump(exclude={"distribution"}).items()}
+    return getattr(ens, type(item).__name__)(**fields)

@@ -1,0 +1,76 @@
+"""A result in a few honest lines."""
+
+import json
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from entropyjax.results import Failure
+
+
+def summarise(dataset: xr.Dataset) -> str:
+    """Return what a result says, with its sampling and discretisation errors, in a few lines."""
+    config = json.loads(dataset.attrs["config"])
+    lines = [_headline(dataset, config), _outcomes(dataset), _errors(dataset)]
+    failed = int(dataset.failure_count.sum() - dataset.failure_count.sel(failure="none").sum())
+    if failed:
+        codes = [f.name.lower() for f in Failure if f is not Failure.NONE]
+        parts = [f"{int(dataset.failure_count.sel(failure=code).sum())} {code}" for code in codes]
+        lines.append(f"{failed} trajectories failed and are left out: {', '.join(parts)}.")
+    projected = int(dataset.projected_count.sum())
+    if projected:
+        share = projected / max(int(dataset.trajectories.sum()), 1)
+        lines.append(f"{share:.0%} of the trajectories were projected onto s in [0, 1] or c >= 0 at least once.")
+    return "\n".join(lines)
+
+
+def _headline(dataset: xr.Dataset, config: dict[str, Any]) -> str:
+    run = config["run"]
+    size = " x ".join(f"{len(dataset[axis['name']])} {axis['name']}" for axis in _axes(config))
+    cells = f"{size} cells" if size else "one cell"
+    title = f"{dataset.attrs['title']}: " if dataset.attrs["title"] else ""
+    return (
+        f"{title}{int(dataset.failure_count.sum()):,} trajectories ({run['dynamics']}, {run['method']}, "
+        f"{run['precision']}) over {cells}, T = {run['horizon']:g} steps, seed {run['seed']}."
+    )
+
+
+def _axes(config: dict[str, Any]) -> list[dict[str, str]]:
+    names = [axis["path"] for axis in config["axes"]]
+    return [{"name": "model" if path == "model.name" else path.rpartition(".")[2]} for path in names]
+
+
+def _outcomes(dataset: xr.Dataset) -> str:
+    counts = dataset.outcome_count.sum([d for d in dataset.outcome_count.dims if d != "outcome"])
+    total = max(int(counts.sum()), 1)
+    parts = [f"{str(name).replace('_', ' ')} {float(counts.sel(outcome=name)) / total:.1%}" for name in counts.outcome.values]
+    line = "Outcomes: " + ", ".join(parts) + "."
+    if dataset.collapse_probability.ndim == 0:
+        low, high = dataset.collapse_interval.values
+        line += f" Collapse probability in [{low:.3f}, {high:.3f}] (Wilson 95%)."
+        line += f" Cognitive horizon {float(dataset.cognitive_horizon):.3g} steps."
+    return line
+
+
+def _errors(dataset: xr.Dataset) -> str:
+    """Return the sampling error and the discretisation error of the reported statistics, side by side."""
+    p, n = dataset.collapse_probability, np.maximum(dataset.trajectories, 1)
+    sampling = float(np.sqrt((p * (1.0 - p) / n).mean()))
+    line = f"Errors of the collapse probability (rms over cells): sampling {sampling:.4f}"
+    reports = [report for report in json.loads(dataset.attrs["step_checks"]) if report["checks"]]
+    if not reports:
+        return line + "; the step was not checked."
+    last = [report["checks"][-1] for report in reports]
+    worst = max(last, key=lambda check: check["collapse_error"])
+    line += f", step {worst['collapse_error']:.4f} (resolved to {worst['collapse_uncertainty']:.4f}); of mean h: step {max(c['entropy_error'] for c in last):.4f}."
+    step = min(check["step"] for check in last)
+    refined = sum(len(report["checks"]) - 1 for report in reports)
+    line += f" The step is {step:g}" + (f", halved {refined} time(s)." if refined else ".")
+    if not all(report["within_tolerance"] for report in reports):
+        tolerance = reports[0]["tolerance"]
+        line += (
+            f" WARNING: the step's error is above the tolerance {tolerance:g} and the refinements are used up; "
+            "lower run.step or raise run.max_refinements."
+        )
+    return line

@@ -1,0 +1,155 @@
+"""The main job: a sweep, from a configuration to a labelled dataset, resumable."""
+
+import dataclasses
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import jax
+import xarray as xr
+
+from entropyjax.ensemble import Accumulator, Ensemble, Plan, from_arrays, make_plan, run_chunks, to_arrays
+from entropyjax.io.config import SweepConfig, load
+from entropyjax.io.store import Journal, open_result, write_result
+from entropyjax.io.store.result import StoreError, check_target
+from entropyjax.jobs.build import build_ensemble
+from entropyjax.jobs.dataset import Variable, assemble, margin_curve, variables
+from entropyjax.jobs.errors import JobError
+from entropyjax.jobs.step import settle_step
+from entropyjax.jobs.variants import variants
+from entropyjax.solve import Grid
+
+Progress = Callable[[int, int, str], None]
+"""Called as progress(trajectories done, trajectories in all, what is going on)."""
+
+
+def sweep(
+    source: str | os.PathLike | Mapping[str, Any] | SweepConfig,
+    *,
+    out: str | os.PathLike | None = None,
+    resume: bool = False,
+    overrides: Sequence[str] = (),
+    progress: Progress | None = None,
+    devices: int | None = None,
+) -> xr.Dataset:
+    """Run a sweep and return its statistics over the axes, with units.
+
+    **Arguments:**
+
+    - `source`: path of a TOML file, a mapping of the same form, or a `SweepConfig`.
+    - `out`: path of the zarr store to write; without it nothing is written and nothing can be resumed.
+    - `resume`: continue an interrupted run of the same configuration; a finished one is opened and returned.
+    - `overrides`: texts `dotted.path=value`.
+    - `progress`: callback for long runs.
+    - `devices`: how many local devices to use, by default all.
+
+    **Returns:** the dataset that was written, or that would have been.
+
+    **Raises:** `ConfigError`, `StoreError`, `EnsembleError` or `JobError` with a sentence each.
+    """
+    config = source if isinstance(source, SweepConfig) and not overrides else load(_plain(source), overrides)
+    journal = Journal(out, config.run_id) if out is not None else None
+    if out is not None and journal is not None:
+        finished = _finished(out, config, resume)
+        if finished is not None:
+            return finished
+        check_target(out)
+        journal.start(resume)
+    with jax.enable_x64(config.run.precision == "float64"):
+        dataset = _run(config, journal, progress, devices)
+    if out is not None and journal is not None:
+        write_result(dataset, out)
+        journal.remove()
+    return dataset
+
+
+def _plain(source: Any) -> Any:
+    return source.to_dict() if isinstance(source, SweepConfig) else source
+
+
+def _finished(out: str | os.PathLike, config: SweepConfig, resume: bool) -> xr.Dataset | None:
+    """Return the finished result of this configuration at `out`, or `None` if there is none."""
+    if not os.path.exists(out):
+        return None
+    check_target(out)
+    found = open_result(out)
+    if not resume:
+        raise StoreError(
+            f"{os.fspath(out)} exists already (run {found.attrs['run_id']}); choose another --out, delete it, or "
+            "open it with --resume."
+        )
+    if found.attrs["run_id"] != config.run_id:
+        raise StoreError(
+            f"{os.fspath(out)} is the result of another configuration (run {found.attrs['run_id']}, this is "
+            f"{config.run_id}); choose another --out or delete it."
+        )
+    return found
+
+
+def _run(
+    config: SweepConfig, journal: Journal | None, progress: Progress | None, devices: int | None
+) -> xr.Dataset:
+    parts: list[dict[str, Variable]] = []
+    reports: list[Any] = []
+    ensemble = None
+    members = list(variants(config))
+    for number, variant in enumerate(members):
+        ensemble = build_ensemble(variant)
+
+        def tell(done: int, total: int, what: str, number: int = number) -> None:
+            if progress is not None:
+                progress(number * total + done, len(members) * total, what)
+
+        part, report = _variant(variant, ensemble, number, journal, tell, devices)
+        parts.append(part)
+        reports.append(report)
+    assert ensemble is not None
+    return assemble(config, parts, ensemble, reports)
+
+
+def _variant(
+    config: SweepConfig,
+    ensemble: Ensemble,
+    number: int,
+    journal: Journal | None,
+    progress: Progress,
+    devices: int | None,
+) -> tuple[dict[str, Variable], dict[str, Any]]:
+    """Run one variant, taking from the journal what is there; return its variables and its report."""
+    total = ensemble.n_cells * ensemble.replicates
+    memory = config.run.memory_mb * 2**20
+    settled = journal.noted("step", number) if journal else None
+    if settled is None:
+        make_plan(ensemble, memory, devices)
+        progress(0, total, "checking the step")
+        settled = settle_step(config, ensemble)._asdict()
+        if journal:
+            journal.note("step", number, settled)
+    grid = Grid(ensemble.grid.horizon, ensemble.grid.intervals, settled["steps"])
+    ensemble = dataclasses.replace(ensemble, grid=grid)
+    plan = make_plan(ensemble, memory, devices)
+    cells = Accumulator(ensemble.n_cells, plan.blocks)
+    for start, _, arrays in journal.chunks(number) if journal else ():
+        cells.add(start, from_arrays(arrays))
+    progress(min(cells.items * plan.block, total), total, "integrating")
+    for start, end, statistics in run_chunks(ensemble, plan, _todo(plan, cells.items)):
+        if journal:
+            journal.commit(number, start, end, to_arrays(statistics))
+        cells.add(start, statistics)
+        progress(min(end * plan.block, total), total, "integrating")
+    if cells.cells.outcomes.sum() == 0:
+        raise JobError(
+            "Every trajectory failed, most by non-finite or diverging states; use a smaller run.step or check "
+            f"the parameters (run.step = {float(grid.step):g} step)."
+        )
+    out = variables(ensemble, cells.cells)
+    curve = margin_curve(config, ensemble)
+    if curve is not None:
+        doc = "Window at which M = 0 on the fixed points; not the collapse boundary where they are bistable."
+        out["margin_window"] = Variable((), curve, "ktok", doc)
+    return out, settled["report"] | {"plan": str(plan), "steps_per_interval": settled["steps"]}
+
+
+def _todo(plan: Plan, done: int) -> Iterable[int]:
+    """Return the chunks that hold items not done yet; a chunk that is partly done runs whole."""
+    return range(done // plan.chunk, plan.chunks)
