@@ -36,7 +36,30 @@ _EXPORTS = {
 }
 _HOMES = {name: module for module, names in _EXPORTS.items() for name in names}
 
-__all__ = sorted(_HOMES)
+__all__ = [
+    "ConfigError",
+    "Criteria",
+    "Ensemble",
+    "Grid",
+    "JobError",
+    "ParameterError",
+    "Replicator",
+    "Star",
+    "SweepConfig",
+    "entropy_panels",
+    "figures",
+    "load",
+    "make_plan",
+    "margin_window",
+    "open_result",
+    "phase_diagram",
+    "run_chunks",
+    "save_figure",
+    "simulate",
+    "solve",
+    "summarise",
+    "sweep",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -91,9 +91,7 @@ class Reference(NamedTuple):
     horizon_time: float
 
 
-def star_reference(
-    values: dict[str, float], times: np.ndarray, theta: float = 0.5, s_tol: float = 0.01
-) -> Reference:
+def star_reference(values: dict[str, float], times: np.ndarray, theta: float = 0.5, s_tol: float = 0.01) -> Reference:
     """Integrate the star with DOP853 at rtol 1e-12 and let scipy find the events."""
     p = {**DEFAULTS, **values}
     rivals = p["roster_similarity"] * (p["n_agents"] - 1.0)
@@ -139,7 +137,7 @@ def _first(times: np.ndarray) -> float:
 
 
 def replicator_rhs(y: np.ndarray, p: dict[str, float], shares: np.ndarray) -> np.ndarray:
-    """Right-hand side of the N-state flow on (z_1..z_N, s, c), integer N and phi_s = 1 (model page, section 2)."""
+    """Right-hand side of the N-state flow on (z_1..z_N, s, c), integer N, phi_s = 1 (section 2)."""
     z, s, c = y[:-2], y[-2], y[-1]
     p_all = np.exp(z - z.max())
     p_all /= p_all.sum()
@@ -249,8 +247,8 @@ class BentSDE(_Plain):
 def linear_moments(m: Matrices, degree: int, horizon: float) -> np.ndarray:
     """Return E[X (x) ... (x) X] (`degree` factors) at t = `horizon` by the exponential of the moment ODE.
 
-    By Ito's formula the moment of degree d obeys d/dt = sum_i A_i + sum_k sum_{i<j} B_k,i B_k,j, where M_i acts
-    on the i-th factor.
+    By Ito's formula the moment of degree d obeys d/dt = sum_i A_i + sum_k sum_{i<j} B_k,i B_k,j, where M_i
+    acts on the i-th factor.
     """
     noise = [np.array(m.first), np.array(m.second)]
     generator = sum(_on({i: np.array(m.drift)}, degree) for i in range(degree))

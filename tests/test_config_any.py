@@ -4,75 +4,17 @@ from hypothesis import given, strategies as st
 
 from entropyjax.io.config import ConfigError, load
 
-VALUES = [
-    "star",
-    "replicator",
-    "ode",
-    "sde",
-    "agents",
-    "rk4",
-    "normal",
-    "uniform",
-    "samples",
-    "lognormal",
-    "params.evidence",
-    "params.n_agents",
-    "run.seed",
-    "run.dynamics",
-    "model.name",
-    "criteria.dwell",
-    "model.affinities",
-    "log",
-    "linear",
-    "float64",
-]
-WORDS = [
-    "title",
-    "model",
-    "name",
-    "affinities",
-    "max_agents",
-    "params",
-    "n_agents",
-    "evidence",
-    "step_size",
-    "criteria",
-    "dwell",
-    "hysteresis",
-    "collapse_threshold",
-    "run",
-    "dynamics",
-    "method",
-    "horizon",
-    "step",
-    "save_intervals",
-    "replicates",
-    "seed",
-    "precision",
-    "population",
-    "distribution",
-    "mean",
-    "sd",
-    "low",
-    "high",
-    "median",
-    "sigma",
-    "values",
-    "file",
-    "column",
-    "axes",
-    "path",
-    "linspace",
-    "logspace",
-    "integers",
-    "start",
-    "stop",
-    "num",
-    "spacing",
-    "sources",
-    "base",
-    "x",
-]
+VALUES = """
+star replicator ode sde agents rk4 normal uniform samples lognormal params.evidence
+params.n_agents run.seed run.dynamics model.name criteria.dwell model.affinities log linear
+float64
+""".split()  # noqa: SIM905
+WORDS = """
+title model name affinities max_agents params n_agents evidence step_size criteria dwell
+hysteresis collapse_threshold run dynamics method horizon step save_intervals replicates seed
+precision population distribution mean sd low high median sigma values file column axes path
+linspace logspace integers start stop num spacing sources base x
+""".split()  # noqa: SIM905
 KEYS = st.sampled_from(WORDS)
 LEAVES = st.one_of(
     st.none(),

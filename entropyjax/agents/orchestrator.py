@@ -42,8 +42,9 @@ def _orchestrator(
 
 
 def token_inflow(params: Any, epsilon: Scalar, normal: Scalar) -> Scalar:
-    """Return log-normal tokens of mean epsilon (tau_e + tau_r) and coefficient of variation
-    sigma_tau / (tau_e + tau_r), in ktok; 0 where the mean inflow is 0.
+    """Return the log-normal token inflow of a micro-step in ktok; 0 where its mean is 0.
+
+    Its mean is epsilon (tau_e + tau_r), its coefficient of variation sigma_tau / (tau_e + tau_r).
     """
     rate = params.executor_tokens + params.reasoning_tokens
     flowing = rate > 0.0

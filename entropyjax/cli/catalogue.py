@@ -46,8 +46,7 @@ def _describe(cls: Any) -> dict[str, Any]:
         for spec in cls.Params.specs().values()
     }
     observables = {
-        name: {"symbol": item.symbol, "unit": item.unit, "meaning": item.doc}
-        for name, item in cls.observables.items()
+        name: {"symbol": item.symbol, "unit": item.unit, "meaning": item.doc} for name, item in cls.observables.items()
     }
     return {"parameters": parameters, "observables": observables}
 
@@ -62,7 +61,7 @@ def info(as_json: options.Json = False) -> None:
         "versions": provenance.versions(),
         "backend": jax.default_backend(),
         "devices": provenance.devices(),
-        "precision": "float64" if jax.config.jax_enable_x64 else "float32",
+        "precision": str(jax.numpy.result_type(float)),
         "precision_option": "--precision float64, or run.precision in a configuration",
     }
     if as_json:

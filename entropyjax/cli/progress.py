@@ -11,6 +11,12 @@ def bar(visible: bool) -> Iterator[Callable[[int, int, str], None]]:
     from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
     from rich.text import Text
 
+    class Count(ProgressColumn):
+        """Trajectories done, of all."""
+
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.completed:,.0f}/{task.total:,.0f} trajectories" if task.total else "")
+
     class Rate(ProgressColumn):
         """Trajectories per second."""
 
@@ -20,7 +26,7 @@ def bar(visible: bool) -> Iterator[Callable[[int, int, str], None]]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.completed:,.0f}/{task.total:,.0f} trajectories"),
+        Count(),
         Rate(),
         TimeRemainingColumn(),
     )

@@ -35,7 +35,8 @@ def of_lanes(values: Float[Array, " lanes"], keep: Bool[Array, " lanes"]) -> Mom
 def _moments(value: Any, keep: Any, total: Callable[[Any], Any]) -> Moments:
     count = total(keep.astype(value.dtype))
     mean = total(jnp.where(keep, value, 0.0)) / jnp.maximum(count, 1.0)
-    return Moments(count, mean, total(jnp.where(keep, (value - mean) ** 2, 0.0)))
+    deviation = value - jnp.broadcast_to(mean, value.shape)
+    return Moments(count, mean, total(jnp.where(keep, deviation**2, 0.0)))
 
 
 def merge(first: Moments, second: Moments) -> Moments:

@@ -42,9 +42,7 @@ def collision_probability(logits: Float[Array, " n"], weights: Float[Array, " n"
     return jnp.sum(weights * jnp.exp(2.0 * log_density(logits, weights)))
 
 
-def covariance(
-    logits: Float[Array, " n"], weights: Float[Array, " n"], values: Float[Array, " n"]
-) -> Float[Array, ""]:
+def covariance(logits: Float[Array, " n"], weights: Float[Array, " n"], values: Float[Array, " n"]) -> Float[Array, ""]:
     """Return Cov_p(z, v), the rate at which a logit drift v lowers the entropy: dH/dt = -Cov_p(z, v)."""
     p = scheduling_vector(logits, weights)
     centred = logits - jnp.sum(p * logits)

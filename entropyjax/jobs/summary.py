@@ -27,7 +27,8 @@ def summarise(dataset: xr.Dataset) -> str:
 
 def _headline(dataset: xr.Dataset, config: dict[str, Any]) -> str:
     run = config["run"]
-    size = " x ".join(f"{len(dataset[axis['name']])} {axis['name']}" for axis in _axes(config))
+    names = [str(name) for name in dataset.collapse_probability.dims]
+    size = " x ".join(f"{dataset.sizes[name]} {name}" for name in names)
     cells = f"{size} cells" if size else "one cell"
     title = f"{dataset.attrs['title']}: " if dataset.attrs["title"] else ""
     return (
@@ -36,15 +37,11 @@ def _headline(dataset: xr.Dataset, config: dict[str, Any]) -> str:
     )
 
 
-def _axes(config: dict[str, Any]) -> list[dict[str, str]]:
-    names = [axis["path"] for axis in config["axes"]]
-    return [{"name": "model" if path == "model.name" else path.rpartition(".")[2]} for path in names]
-
-
 def _outcomes(dataset: xr.Dataset) -> str:
     counts = dataset.outcome_count.sum([d for d in dataset.outcome_count.dims if d != "outcome"])
     total = max(int(counts.sum()), 1)
-    parts = [f"{str(name).replace('_', ' ')} {float(counts.sel(outcome=name)) / total:.1%}" for name in counts.outcome.values]
+    shares = {str(name): float(counts.sel(outcome=name)) / total for name in counts.outcome.values}
+    parts = [f"{name.replace('_', ' ')} {share:.1%}" for name, share in shares.items()]
     line = "Outcomes: " + ", ".join(parts) + "."
     if dataset.collapse_probability.ndim == 0:
         low, high = dataset.collapse_interval.values
@@ -63,7 +60,9 @@ def _errors(dataset: xr.Dataset) -> str:
         return line + "; the step was not checked."
     last = [report["checks"][-1] for report in reports]
     worst = max(last, key=lambda check: check["collapse_error"])
-    line += f", step {worst['collapse_error']:.4f} (resolved to {worst['collapse_uncertainty']:.4f}); of mean h: step {max(c['entropy_error'] for c in last):.4f}."
+    entropy = max(check["entropy_error"] for check in last)
+    line += f", step {worst['collapse_error']:.4f} (resolved to {worst['collapse_uncertainty']:.4f})"
+    line += f"; of mean h: step {entropy:.4f}."
     step = min(check["step"] for check in last)
     refined = sum(len(report["checks"]) - 1 for report in reports)
     line += f" The step is {step:g}" + (f", halved {refined} time(s)." if refined else ".")

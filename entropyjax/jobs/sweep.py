@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -86,9 +86,7 @@ def _finished(out: str | os.PathLike, config: SweepConfig, resume: bool) -> xr.D
     return found
 
 
-def _run(
-    config: SweepConfig, journal: Journal | None, progress: Progress | None, devices: int | None
-) -> xr.Dataset:
+def _run(config: SweepConfig, journal: Journal | None, progress: Progress | None, devices: int | None) -> xr.Dataset:
     parts: list[dict[str, Variable]] = []
     reports: list[Any] = []
     ensemble = None
@@ -150,6 +148,6 @@ def _variant(
     return out, settled["report"] | {"plan": str(plan), "steps_per_interval": settled["steps"]}
 
 
-def _todo(plan: Plan, done: int) -> Iterable[int]:
+def _todo(plan: Plan, done: int) -> Sequence[int]:
     """Return the chunks that hold items not done yet; a chunk that is partly done runs whole."""
     return range(done // plan.chunk, plan.chunks)

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from entropyjax.params import AbstractParams, make
+from entropyjax.params import make
 
 Scalar = Float[Array, ""]
 State = Any
@@ -40,10 +40,12 @@ class AbstractModel(eqx.Module):
     contract alone.
     """
 
-    Params: ClassVar[type[AbstractParams]]
+    Params: ClassVar[Any]
+    """Class of the parameter set, a subclass of `AbstractParams`."""
     domain: ClassVar[Any]
     """A state whose components are `Interval`s."""
-    observables: ClassVar[Mapping[str, Observable]]
+    observables: ClassVar[Any]
+    """Mapping of names to `Observable`s."""
 
     @abc.abstractmethod
     def initial_state(self, params: Any) -> State:
@@ -58,7 +60,7 @@ class AbstractModel(eqx.Module):
         """Return the Ito diffusion, one state per Wiener process; `None` marks a component that is zero."""
 
     @abc.abstractmethod
-    def focus_signal(self, params: Any, level: Scalar) -> Callable[[State], Scalar]:
+    def focus_signal(self, params: Any, level: Scalar | float) -> Callable[[State], Scalar]:
         """Return g(y), positive exactly where the orchestrator is focused: h < `level` and x > 0."""
 
     @abc.abstractmethod

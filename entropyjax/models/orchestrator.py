@@ -30,7 +30,6 @@ class Forces(NamedTuple):
     loading: Scalar
 
 
-
 _CHOICE = {
     "right_probability": ("q", "-", "Probability of the right executor.", "right"),
     "entropy": ("H", "nat", "Scheduling entropy.", "entropy"),
@@ -46,23 +45,13 @@ _FORCES = {
 def _orchestrator_observables() -> dict[str, Observable]:
     out = {}
     for name, (symbol, unit, doc, field) in _CHOICE.items():
-        out[name] = Observable(
-            symbol, unit, doc, lambda m, y, p, field=field: getattr(m.choice(y.focus, p), field)
-        )
+        out[name] = Observable(symbol, unit, doc, lambda m, y, p, field=field: getattr(m.choice(y.focus, p), field))
     for name, (symbol, unit, doc, field) in _FORCES.items():
         out[name] = Observable(symbol, unit, doc, lambda m, y, p, field=field: getattr(m.forces(y, p), field))
-    out["load"] = Observable(
-        "L", "-", "Effective fill of the window.", lambda m, y, p: ctx.load(p, y.context)
-    )
-    out["attention"] = Observable(
-        "m", "-", "Attention left for the task's signal.", lambda m, y, p: m.attention(y, p)
-    )
-    out["margin"] = Observable(
-        "M", "nat", "Focus margin Delta_eff m - ln(N_e - 1).", lambda m, y, p: m.margin(y, p)
-    )
-    out["focus"] = Observable(
-        "x", "nat", "Logit gap of the right executor.", lambda m, y, p: m.lead(y.focus, p)
-    )
+    out["load"] = Observable("L", "-", "Effective fill of the window.", lambda m, y, p: ctx.load(p, y.context))
+    out["attention"] = Observable("m", "-", "Attention left for the task's signal.", lambda m, y, p: m.attention(y, p))
+    out["margin"] = Observable("M", "nat", "Focus margin Delta_eff m - ln(N_e - 1).", lambda m, y, p: m.margin(y, p))
+    out["focus"] = Observable("x", "nat", "Logit gap of the right executor.", lambda m, y, p: m.lead(y.focus, p))
     out["progress"] = Observable("s", "-", "Resolved share of the task.", lambda m, y, p: y.progress)
     out["context"] = Observable("c", "ktok", "Accumulated context.", lambda m, y, p: y.context)
     return out
@@ -87,11 +76,9 @@ class AbstractOrchestrator(AbstractModel):
     Subclasses say how the focus makes a `choice`, which `target` u it relaxes to, and the `forces`.
     """
 
-    Params: ClassVar[type[OrchestratorParams]] = OrchestratorParams
-    domain: ClassVar[OrchestratorState] = OrchestratorState(
-        Interval(-INF, INF), Interval(0.0, 1.0), Interval(0.0, INF)
-    )
-    observables: ClassVar[dict[str, Observable]] = _orchestrator_observables()
+    Params: ClassVar[Any] = OrchestratorParams
+    domain: ClassVar[OrchestratorState] = OrchestratorState(Interval(-INF, INF), Interval(0.0, 1.0), Interval(0.0, INF))
+    observables: ClassVar[Any] = _orchestrator_observables()
 
     @abc.abstractmethod
     def choice(self, focus: Any, params: Any) -> Choice:
@@ -147,7 +134,7 @@ class AbstractOrchestrator(AbstractModel):
             OrchestratorState(None, None, tokens),
         )
 
-    def focus_signal(self, params: Any, level: Scalar) -> Callable[[State], Scalar]:
+    def focus_signal(self, params: Any, level: Scalar | float) -> Callable[[State], Scalar]:
         def signal(state: State) -> Scalar:
             h = self.choice(state.focus, params).normalised_entropy
             return jnp.minimum(level - h, self.lead(state.focus, params))

@@ -49,7 +49,7 @@ class Replicator(AbstractOrchestrator):
       are missing count as 0.
     """
 
-    Params: ClassVar[type[OrchestratorParams]] = ReplicatorParams
+    Params: ClassVar[Any] = ReplicatorParams
     max_agents: int = eqx.field(static=True, default=8)
     affinities: tuple[float, ...] = eqx.field(static=True, default=(), converter=tuple)
 

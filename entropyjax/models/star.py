@@ -52,7 +52,7 @@ class Star(AbstractOrchestrator):
         lost = ctx.inattention(params, ctx.load(params, state.context))
         return Forces(pace * (evidence - state.focus), pace * evidence * lost)
 
-    def focus_signal(self, params: Any, level: Scalar) -> Callable[[State], Scalar]:
+    def focus_signal(self, params: Any, level: Scalar | float) -> Callable[[State], Scalar]:
         # h falls strictly on x > 0, so the threshold on h is one on x: no logarithm in the loop.
         gap = focus_at(level, ctx.rivals(params))
         return lambda state: state.focus - gap
@@ -63,7 +63,7 @@ class Star(AbstractOrchestrator):
         return jnp.where(state.focus >= 0.0, excess, -excess)
 
 
-def focus_at(level: Scalar, rivals: Scalar) -> Scalar:
+def focus_at(level: Scalar | float, rivals: Scalar) -> Scalar:
     """Return the x > 0 at which h(x) = `level`, by bisection and Newton steps that carry the gradient.
 
     **Arguments:** `level`: in (0, 1); `rivals`: N_e - 1.

@@ -28,9 +28,7 @@ class OrchestratorParams(AbstractParams):
     system_tokens: Scalar = parameter(1.0, "ktok", NON_NEGATIVE, "tau_sys", "Static prompt.")
     roster_tokens: Scalar = parameter(0.3, "ktok/agent", NON_NEGATIVE, "tau_d", "Description of one executor.")
     executor_tokens: Scalar = parameter(1.0, "ktok/step", NON_NEGATIVE, "tau_e", "Output of the executor.")
-    reasoning_tokens: Scalar = parameter(
-        0.5, "ktok/step", NON_NEGATIVE, "tau_r", "The orchestrator's own reasoning."
-    )
+    reasoning_tokens: Scalar = parameter(0.5, "ktok/step", NON_NEGATIVE, "tau_r", "The orchestrator's own reasoning.")
     error_tokens: Scalar = parameter(
         6.0, "ktok/step", NON_NEGATIVE, "chi", "Extra tokens that a wrong dispatch costs (error text, retry)."
     )

@@ -3,11 +3,12 @@
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from entropyjax.params.names import nearest
 
 T = TypeVar("T")
+C = TypeVar("C", bound=type)
 
 
 class UnknownNameError(ValueError):
@@ -26,12 +27,12 @@ class Registry(Generic[T]):
     def __init__(self, kind: str, package: str):
         self.kind = kind
         self.package = package
-        self._items: dict[str, type[T]] = {}
+        self._items: dict[str, Any] = {}
 
-    def register(self, name: str) -> Callable[[type[T]], type[T]]:
+    def register(self, name: str) -> Callable[[C], C]:
         """Return a decorator that registers a class under `name`."""
 
-        def add(cls: type[T]) -> type[T]:
+        def add(cls: C) -> C:
             self._items[name] = cls
             return cls
 

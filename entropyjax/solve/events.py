@@ -118,9 +118,7 @@ class Monitor:
             collapsed = tracker.armed & (now.focus <= 0.0) & full
         collapse_time = jnp.where(collapsed, jnp.minimum(old.collapse_time, stay), old.collapse_time)
         resolved = (was.progress < 0.0) & (now.progress >= 0.0)
-        resolution_time = jnp.where(
-            resolved, jnp.minimum(old.resolution_time, when("progress")), old.resolution_time
-        )
+        resolution_time = jnp.where(resolved, jnp.minimum(old.resolution_time, when("progress")), old.resolution_time)
         horizon_time = old.horizon_time
         if not self.noisy:
             turned = (was.trend < 0.0) & (now.trend >= 0.0)

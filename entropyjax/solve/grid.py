@@ -1,6 +1,7 @@
 """The time grid: save times and the fixed steps between them."""
 
 import math
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -39,7 +40,7 @@ class Grid(eqx.Module):
         """Number of solver steps up to the horizon."""
         return self.intervals * self.steps
 
-    def times(self, dtype: object = None) -> Float[Array, " K+1"]:
+    def times(self, dtype: Any = None) -> Float[Array, " K+1"]:
         """Return the save times, 0 and T included."""
         return jnp.linspace(0.0, 1.0, self.intervals + 1, dtype=dtype) * jnp.asarray(self.horizon, dtype)
 

@@ -23,7 +23,7 @@ class Path(NamedTuple):
     """The noise of one lane: a stream, the lane's global index, and draws per step on the same path."""
 
     stream: Stream
-    index: UInt32[Array, ""]
+    lane: UInt32[Array, ""]
     substeps: int = 1
 
 

@@ -1,6 +1,8 @@
 """The fixed-step path: a scan over a struct of arrays, one lane at a time under vmap."""
 
 import abc
+import functools
+import operator
 from typing import Any, NamedTuple
 
 import jax
@@ -80,18 +82,17 @@ def draws_on_path(path: Path, number: UInt32[Array, ""], count: int, dtype: Any)
     if count == 0:
         return Draws((), ())
     if path.substeps == 1:
-        return draw(path.stream, path.index, number, count, dtype)
-    fine = [
-        draw(path.stream, path.index, jnp.uint32(2) * number + jnp.uint32(half), count, dtype) for half in (0, 1)
-    ]
+        return draw(path.stream, path.lane, number, count, dtype)
+    fine = [draw(path.stream, path.lane, jnp.uint32(2) * number + jnp.uint32(half), count, dtype) for half in (0, 1)]
     return coarsen(*fine)
 
 
 def failure_code(state: Any) -> Int[Array, ""]:
     """Return `Failure.NONE`, `DIVERGED` or `NON_FINITE` for a state."""
     leaves = jax.tree.leaves(state)
-    finite = jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in leaves]).all()
-    small = jnp.stack([jnp.all(jnp.abs(leaf) < _LIMIT) for leaf in leaves]).all()
+    # A chain of "and", not a stack: a concatenation in the loop would break XLA's fusion of the step.
+    small = functools.reduce(operator.and_, [jnp.all(jnp.abs(leaf) < _LIMIT) for leaf in leaves])
+    finite = functools.reduce(operator.and_, [jnp.all(jnp.isfinite(leaf)) for leaf in leaves])
     code = jnp.where(finite, Failure.DIVERGED, Failure.NON_FINITE)
     return jnp.where(small, Failure.NONE, code).astype(jnp.int32)
 

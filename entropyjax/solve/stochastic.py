@@ -21,9 +21,7 @@ class EulerMaruyama(AbstractFixedStep):
     order: ClassVar[float] = 1.0
     stability: ClassVar[float] = 2.0
 
-    def step(
-        self, model: AbstractModel, params: Any, t: Scalar, dt: Scalar, state: Any, draws: Draws
-    ) -> Any:
+    def step(self, model: AbstractModel, params: Any, t: Scalar, dt: Scalar, state: Any, draws: Draws) -> Any:
         drift = model.drift(t, state, params)
         columns = model.diffusion(t, state, params)
         root = jnp.sqrt(dt)
@@ -44,18 +42,14 @@ class RI6(AbstractFixedStep):
     order: ClassVar[float] = 2.0
     stability: ClassVar[float] = 2.0
 
-    def step(
-        self, model: AbstractModel, params: Any, t: Scalar, dt: Scalar, state: Any, draws: Draws
-    ) -> Any:
+    def step(self, model: AbstractModel, params: Any, t: Scalar, dt: Scalar, state: Any, draws: Draws) -> Any:
         root = jnp.sqrt(dt)
         drift = model.drift(t, state, params)
         columns = model.diffusion(t, state, params)
         size = len(columns)
         wiener = [root * xi for xi in draws.normals[:size]]
         predictor = combine(state, (dt, drift))
-        corrected = model.drift(
-            t + dt, combine(predictor, *zip(wiener, columns, strict=True)), params
-        )
+        corrected = model.drift(t + dt, combine(predictor, *zip(wiener, columns, strict=True)), params)
         terms: list[tuple[Any, Any]] = [(0.5 * dt, drift), (0.5 * dt, corrected)]
         for k in range(size):
             own_plus = model.diffusion(t + dt, combine(predictor, (root, columns[k])), params)[k]

@@ -58,9 +58,7 @@ class Integers(BaseModel):
         if self.start > self.stop:
             raise ValueError(f"start = {self.start} is above stop = {self.stop}; exchange them.")
         if self.spacing == "log" and self.start < 1:
-            raise ValueError(
-                f"start = {self.start} has no logarithm; start at 1 or above, or use linear spacing."
-            )
+            raise ValueError(f"start = {self.start} has no logarithm; start at 1 or above, or use linear spacing.")
         if self.num is None:
             count = self.stop - self.start + 1
             if count > LONGEST:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from entropyjax.io.config.axes import KINDS, AxisTable, Spread, short_name
 from entropyjax.io.config.errors import Problem
 from entropyjax.io.config.population import Distribution
-from entropyjax.io.config.quantities import number
+from entropyjax.io.config.quantities import numbers
 from entropyjax.io.config.sentences import problems_of
 from entropyjax.io.config.tables import CriteriaConfig, RunConfig, Tables
 from entropyjax.io.config.values import show
@@ -23,9 +23,7 @@ def spread_out(axes: Sequence[AxisTable]) -> tuple[list[Spread], list[Problem]]:
         kinds, label = axis.given(), f"axes[{i}] ({axis.path})"
         if len(kinds) != 1:
             given = " and ".join(kinds) or "no values"
-            problems.append(
-                Problem(("axes", i), f"{label} gives {given}; give exactly one of {', '.join(KINDS)}.")
-            )
+            problems.append(Problem(("axes", i), f"{label} gives {given}; give exactly one of {', '.join(KINDS)}."))
             continue
         way = getattr(axis, kinds[0])
         try:
@@ -68,31 +66,25 @@ def check_path(axis: Spread, cls: type[AbstractParams], tables: Tables) -> Itera
 
 
 def check_values(axis: Spread, cls: type[AbstractParams]) -> tuple[tuple[Any, ...], list[Problem]]:
-    """Return the values of a parameter axis as numbers, and a problem if some are not admissible."""
-    good, bad = [], []
-    for value in axis.values:
-        try:
-            good.append(_admitted(axis.path, value, cls))
-        except ValueError as error:
-            bad.append(str(error))
-    if not bad:
-        return tuple(good), []
-    others = f" The same holds for {len(bad) - 1} more of its values." if len(bad) > 1 else ""
-    text = f"axes[{axis.place}]: {bad[0]}{others}"
-    return tuple(good), [Problem(("axes", axis.place, axis.kind), text)]
+    """Return the values of a parameter axis as numbers, or a problem about the first that is wrong."""
+    table, _, name = axis.path.partition(".")
+    try:
+        if table == "params":
+            exact = numbers(cls, name, axis.values)
+        else:
+            exact = [_criterion(name, value) for value in axis.values]
+    except ValueError as error:
+        return (), [Problem(("axes", axis.place, axis.kind), f"axes[{axis.place}]: {error}")]
+    # Whole numbers stay whole, as labels of results.
+    pairs = zip(axis.values, exact, strict=True)
+    return tuple(value if isinstance(value, int) else number for value, number in pairs), []
 
 
-def _admitted(path: str, value: Any, cls: type[AbstractParams]) -> int | float:
-    """Return a value of a parameter or criterion; whole numbers stay whole, as labels of results."""
-    table, _, name = path.partition(".")
-    if table == "params":
-        exact = number(cls, name, value)
-    else:
-        try:
-            exact = getattr(CriteriaConfig.model_validate({name: value}), name)
-        except ValidationError as error:
-            raise ValueError(problems_of(error, ("criteria",))[0].sentence) from None
-    return value if isinstance(value, int) else exact
+def _criterion(name: str, value: Any) -> float:
+    try:
+        return getattr(CriteriaConfig.model_validate({name: value}), name)
+    except ValidationError as error:
+        raise ValueError(problems_of(error, ("criteria",))[0].sentence) from None
 
 
 def _paths(cls: type[AbstractParams], tables: Tables) -> list[str]:

@@ -9,7 +9,7 @@ from pydantic.errors import PydanticSchemaGenerationError
 
 from entropyjax.io.config.errors import Problem
 from entropyjax.io.config.population import Distribution, Uniform
-from entropyjax.io.config.quantities import number
+from entropyjax.io.config.quantities import number, numbers
 from entropyjax.io.config.sentences import sentence
 from entropyjax.io.config.tables import CriteriaConfig, ModelConfig
 from entropyjax.io.config.values import show
@@ -25,9 +25,7 @@ def check_options(model: ModelConfig) -> list[Problem]:
     for key, value in model.options.items():
         if key not in fields:
             clue = nearest(key, ["name", *fields])
-            problems.append(
-                Problem(("model", key), f"'{key}' is not an option of model '{model.name}'; {clue}")
-            )
+            problems.append(Problem(("model", key), f"'{key}' is not an option of model '{model.name}'; {clue}"))
         elif text := _misfit(key, value, fields[key]):
             problems.append(Problem(("model", key), text))
     if problems:
@@ -57,17 +55,14 @@ def check_population(cls: Params, population: Mapping[str, Distribution]) -> Ite
     for name, drawn in population.items():
         for key, value in drawn.anchors().items():
             try:
-                for entry in value if isinstance(value, tuple) else (value,):
-                    number(cls, name, entry)
+                numbers(cls, name, value if isinstance(value, tuple) else (value,))
             except ParameterError as error:
                 known = name in cls.specs()
                 place = ("population", name, key) if known else ("population", name)
                 yield Problem(place, f"population.{name}.{key}: {error}" if known else str(error))
                 break
         if isinstance(drawn, Uniform) and not drawn.low < drawn.high:
-            text = (
-                f"population.{name}: low = {drawn.low:g} must be below high = {drawn.high:g}; exchange them."
-            )
+            text = f"population.{name}: low = {drawn.low:g} must be below high = {drawn.high:g}; exchange them."
             yield Problem(("population", name), text)
 
 

@@ -33,9 +33,7 @@ class Document:
             try:
                 override = Override(text)
                 if override.parts[0] == "base":
-                    raise ConfigError(
-                        [f"{override.label}: base is read before overrides; write it in the file."]
-                    )
+                    raise ConfigError([f"{override.label}: base is read before overrides; write it in the file."])
                 self.data = override.onto(self.data, directory)
             except ConfigError as error:
                 problems += error.problems

@@ -1,6 +1,7 @@
 """Values of parameters, as numbers or as text with a unit."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from entropyjax.io.config.values import show
@@ -19,11 +20,21 @@ def number(cls: type[AbstractParams], name: str, value: Any) -> float:
     if spec and isinstance(value, str):
         value = _parsed(name, value, unit)
     if spec and isinstance(value, tuple | dict):
-        raise ParameterError(
-            f"{name} must be one number{_in(unit)}, not {show(value)}; use an axis to vary it."
-        )
+        raise ParameterError(f"{name} must be one number{_in(unit)}, not {show(value)}; use an axis to vary it.")
     check_value(cls, name, value)
     return float(value)
+
+
+def numbers(cls: type[AbstractParams], name: str, values: Sequence[Any]) -> list[float]:
+    """Return `number` of each of the values; quick where all of them are plain numbers.
+
+    **Raises:** `ParameterError` about the first value that is wrong.
+    """
+    if all(type(value) in (int, float) for value in values):
+        exact = [float(value) for value in values]
+        check_value(cls, name, exact)
+        return exact
+    return [number(cls, name, value) for value in values]
 
 
 def _parsed(name: str, text: str, unit: str) -> float:

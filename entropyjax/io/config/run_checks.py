@@ -42,9 +42,7 @@ def check_run(run: RunConfig, drawn: bool) -> Iterator[Problem]:
         text = f"step = {run.step:g} does not apply to agents: params.step_size is their micro-step"
         yield Problem(("run", "step"), f"{text}; leave step out.")
     elif run.step is not None and _per_interval(run, run.step) * run.save_intervals >= _MOST_STEPS:
-        text = (
-            f"step = {run.step:g} step is too short for horizon = {run.horizon:g} step: 2^31 steps or more."
-        )
+        text = f"step = {run.step:g} step is too short for horizon = {run.horizon:g} step: 2^31 steps or more."
         yield Problem(("run", "step"), f"{text} Take a longer step.")
 
 

@@ -69,9 +69,7 @@ def _read(entry: dict[str, Any]) -> tuple[float, ...]:
     numbered = [(line, row) for line, row in enumerate(rows[1:], start=2) if any(row)]
     if not numbered:
         raise ValueError(f"{file} has no rows below its header; give at least one value.")
-    return tuple(
-        _number(row[place] if place < len(row) else "", file, line, column) for line, row in numbered
-    )
+    return tuple(_number(row[place] if place < len(row) else "", file, line, column) for line, row in numbered)
 
 
 def _number(text: str, file: str, line: int, column: str) -> float:

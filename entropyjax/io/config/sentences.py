@@ -51,9 +51,7 @@ def sentence(location: Location, kind: str, value: Any, found: Mapping[str, Any]
     if kind in _BOUNDS and field:
         shown = f"{show(value)} {unit}" if unit != "-" else show(value)
         interval = interval_of(field)
-        default = (
-            "" if field.is_required() or field.default is None else f"; the default is {exact(field.default)}"
-        )
+        default = "" if field.is_required() or field.default is None else f"; the default is {exact(field.default)}"
         remedy = f"Choose a value in {interval}{default}."
         return f"{name} = {shown} is outside {interval}: {field.description} {remedy}"
     if kind == "literal_error" and field:

@@ -42,9 +42,7 @@ class ModelConfig(BaseModel):
             hints = typing.get_type_hints(self.cls)
         except UnknownNameError:
             return {}
-        return {
-            field.name: hints.get(field.name, Any) for field in dataclasses.fields(self.cls) if field.init
-        }
+        return {field.name: hints.get(field.name, Any) for field in dataclasses.fields(self.cls) if field.init}
 
     def build(self) -> AbstractModel:
         """Return the model."""

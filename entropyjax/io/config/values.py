@@ -33,9 +33,7 @@ def plain(value: Any, location: Location = ()) -> Any:
     if isinstance(value, list | tuple):
         return tuple(plain(item, (*location, i)) for i, item in enumerate(value))
     if isinstance(value, int) and value.bit_length() > _LARGEST_BITS:
-        raise ValueError(
-            f"{dotted(location)} is a whole number beyond 2^{_LARGEST_BITS}; choose a smaller one."
-        )
+        raise ValueError(f"{dotted(location)} is a whole number beyond 2^{_LARGEST_BITS}; choose a smaller one.")
     return value
 
 

@@ -45,9 +45,7 @@ def _each(data: dict[str, Any], axes: Sequence[Spread], seen: set[str]) -> tuple
     """Return the replicates of every variant, and the problems that are not `seen` in the sweep already."""
     replicates, problems = [], []
     paths = {axis.path for axis in axes}
-    places = [
-        i for i, axis in enumerate(data["axes"]) if not (isinstance(axis, dict) and path_of(axis) in paths)
-    ]
+    places = [i for i, axis in enumerate(data["axes"]) if not (isinstance(axis, dict) and path_of(axis) in paths)]
     for values in itertools.product(*(axis.values for axis in axes)):
         chosen = dict(zip((axis.path for axis in axes), values, strict=True))
         try:
