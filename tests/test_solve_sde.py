@@ -176,7 +176,7 @@ def ensemble_error(method, count, lanes, seed):
     return np.asarray(mean) - truth, np.asarray(deviation) / np.sqrt(lanes)
 
 
-@pytest.mark.parametrize(("name", "counts", "other"), [("ri6", (1, 2, 4), 1.0), ("euler_maruyama", (2, 4, 8), 2.0)])
+@pytest.mark.parametrize(("name", "counts", "other"), [("ri6", (1, 2), 1.0), ("euler_maruyama", (2, 4, 8), 2.0)])
 def test_weak_order_of_ensembles(name, counts, other):
     method = METHODS.get(name)()
     # The combination of moments with the largest bias against its noise: all of it along the bias of the
@@ -186,7 +186,7 @@ def test_weak_order_of_ensembles(name, counts, other):
     direction /= np.linalg.norm(direction)
     errors, deviations = [], []
     for seed, count in enumerate(counts):
-        error, deviation = ensemble_error(method, count, 2**19, seed)
+        error, deviation = ensemble_error(method, count, 2**22 // sum(counts), seed)
         errors.append(abs(direction @ error))
         # The three moments are correlated: the sum of absolute values bounds the deviation.
         deviations.append(np.abs(direction) @ deviation)
@@ -197,7 +197,7 @@ def test_weak_order_of_ensembles(name, counts, other):
     spread = np.sqrt(np.sum((weights * deviations / errors) ** 2))
     low, high = slope - 2.6 * spread, slope + 2.6 * spread
     print(f"{name}: weak order {slope:.3f}, 99% interval [{low:.3f}, {high:.3f}]")
-    # Large steps are needed to stand clear of the noise, so 0.3 for the next order of dt.
+    # Only large steps stand clear of the noise, so 0.3 for the next order of dt (2.01 and 1.0 without noise).
     assert low - 0.3 < method.order < high + 0.3
     assert not low - 0.3 < other < high + 0.3
 
@@ -208,9 +208,16 @@ def test_weak_order_of_ensembles(name, counts, other):
 def test_strong_order_of_euler_maruyama():
     """Coarse and fine runs of the star on the same Brownian path, by `substeps=2`."""
     star, lanes, horizon = Star(), 4096, 4.0
-    # Large multiplicative noise (the lottery), no additive noise to hide it; away from the ends of s and c.
+    # The lottery's column depends on x, and x has noise of its own: the term that Euler-Maruyama leaves out.
     params = star.params(
-        focus_noise=0.0, token_noise=0.0, initial_context=30.0, initial_focus=2.0, resolution_rate=0.02, step_size=0.5
+        focus_noise=1.0,
+        token_noise=0.0,
+        initial_context=60.0,
+        initial_focus=2.0,
+        context_window=256.0,
+        initial_progress=0.5,
+        step_size=2.0,
+        resolution_rate=0.02,
     )
     key, method = jax.random.key(7), METHODS.get("euler_maruyama")()
 
@@ -225,7 +232,7 @@ def test_strong_order_of_euler_maruyama():
         assert int(projections.max()) == 0
         return np.asarray(context)
 
-    counts = np.array([8, 32, 128])
+    counts = (16, 128)
     squares = [(run(count, 2) - run(2 * count, 1)) ** 2 for count in counts]
     rms = np.sqrt([square.mean() for square in squares])
     relative = np.array([square.std() / square.mean() / 2.0 / np.sqrt(lanes) for square in squares])
@@ -234,7 +241,7 @@ def test_strong_order_of_euler_maruyama():
     print(f"euler_maruyama: strong order {slope:.3f} +- {spread:.3f} (99%)")
     # 1/2, and not 1, which is what additive noise or a wrong coupling of the paths (order 0) would give.
     assert abs(slope - 0.5) < 0.1 + spread
-    assert spread < 0.1
+    assert spread < 0.05
 
 
 # --- Against diffrax on the same increments -----------------------------------------------------------------
@@ -250,7 +257,7 @@ class Increments(diffrax.AbstractPath):
 
     def evaluate(self, t0, t1=None, left=True, use_levy=False):
         number = jnp.round(t0 / self.dt).astype(int)
-        return self.steps[number]
+        return OrchestratorState(*(self.steps[number],) * 3)
 
 
 def test_euler_maruyama_agrees_with_diffrax_path_by_path():

@@ -6,38 +6,33 @@ from types import FrameType
 from typing import NoReturn
 
 import click
-import typer
 
 from entropyjax.cli import catalogue, run
 
-app = typer.Typer(
-    name="entropyjax",
-    help="Entropy dynamics of LLM orchestrators: simulate, sweep, and see where they collapse.",
-    epilog="Exit codes: 0 done, 1 the computation failed, 2 wrong usage or configuration, 130 interrupted.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-app.command()(run.simulate)
-app.command()(run.sweep)
-app.command()(run.plot)
-app.command()(catalogue.models)
-app.command()(catalogue.info)
+
+@click.group(epilog="Exit codes: 0 done, 1 the computation failed, 2 wrong usage or configuration, 130 interrupted.")
+@click.version_option(package_name="entropyjax")
+def app() -> None:
+    """Entropy dynamics of LLM orchestrators: simulate, sweep, and see where they collapse."""
+
+
+for command in (run.simulate, run.sweep, run.plot, catalogue.models, catalogue.info):
+    app.add_command(command)
 
 DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 done, 1 the computation failed, 2 wrong usage, 130 interrupted."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    before = signal.signal(signal.SIGTERM, _interrupt)
     try:
-        app(args=arguments, standalone_mode=False)
-    except (KeyboardInterrupt, click.exceptions.Abort) as stop:
-        hint = f" {stop.args[0]}" if stop.args else ""
+        app.main(arguments, prog_name="entropyjax", standalone_mode=False)
+    except (KeyboardInterrupt, click.Abort) as stop:
+        cause = stop.__context__ if isinstance(stop, click.Abort) else stop
+        hint = f" {cause.args[0]}" if cause is not None and cause.args else ""
         _leave(INTERRUPTED, f"Interrupted.{hint}")
     except click.ClickException as error:
-        _leave(WRONG, error.format_message())
+        _leave(WRONG, f"{error.format_message()} See entropyjax --help.")
     except BrokenPipeError:
         sys.exit(DONE)
     except Exception as error:
@@ -49,6 +44,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         if isinstance(error, (*USER_ERRORS, PlotError)):
             _leave(WRONG, str(error))
         raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
     sys.exit(DONE)
 
 

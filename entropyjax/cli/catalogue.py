@@ -1,18 +1,18 @@
 """Commands that only tell: the models, and this machine."""
 
 import json
-from typing import Annotated, Any
+from typing import Any
 
-import typer
+import click
 
 from entropyjax.cli import options
 
 
-def models(
-    name: Annotated[str | None, typer.Argument(help="One model; by default all.")] = None,
-    as_json: options.Json = False,
-) -> None:
-    """List models with their parameters, units and bounds, and their observables."""
+@click.command()
+@click.argument("name", required=False)
+@options.as_json
+def models(name: str | None, as_json: bool) -> None:
+    """List models with their parameters, units and bounds, and their observables; with NAME that one alone."""
     from entropyjax.models import MODELS
 
     classes = {key: MODELS.get(key) for key in ([name] if name else MODELS.names())}
@@ -51,7 +51,9 @@ def _describe(cls: Any) -> dict[str, Any]:
     return {"parameters": parameters, "observables": observables}
 
 
-def info(as_json: options.Json = False) -> None:
+@click.command()
+@options.as_json
+def info(as_json: bool) -> None:
     """Tell versions, devices and precision."""
     import jax
 

@@ -1,26 +1,40 @@
 """Options that commands share."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Any
 
-import typer
+import click
 
-Set = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="PATH=VALUE", help="Override, e.g. params.evidence=6 or run.replicates=100."),
-]
-Seed = Annotated[int | None, typer.Option("--seed", help="Seed of all randomness (run.seed).")]
-Precision = Annotated[str | None, typer.Option("--precision", help="float32 or float64 (run.precision).")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bar and no summary.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
-Out = Annotated[Path | None, typer.Option("--out", help="Where the result goes.")]
+PATH = click.Path(path_type=Path)
+
+quiet = click.option("--quiet", is_flag=True, help="No progress bar and no summary.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+out = click.option("--out", type=PATH, help="Where the result goes.")
 
 
-def overrides(texts: list[str] | None, seed: int | None, precision: str | None) -> list[str]:
-    """Return all overrides as dotted texts, the dedicated options last."""
-    out = list(texts or [])
-    if seed is not None:
-        out.append(f"run.seed={seed}")
-    if precision is not None:
-        out.append(f'run.precision="{precision}"')
-    return out
+def configured(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what changes a configuration: --set, --seed and --precision, collected in the argument `texts`."""
+
+    def collect(context: click.Context, option: click.Parameter, value: Any) -> Any:
+        texts = context.params.setdefault("texts", [])
+        if option.name == "set":
+            texts[:0] = value
+        elif value is not None:
+            texts.append(f"run.{option.name}={value}")
+
+    options = (
+        click.option("--precision", expose_value=False, callback=collect, help="float32 or float64 (run.precision)."),
+        click.option("--seed", type=int, expose_value=False, callback=collect, help="Seed of all randomness."),
+        click.option(
+            "--set",
+            metavar="PATH=VALUE",
+            multiple=True,
+            expose_value=False,
+            callback=collect,
+            help="Override an entry of the configuration, e.g. params.evidence=6; may be repeated.",
+        ),
+    )
+    for option in options:
+        command = option(command)
+    return command

@@ -4,9 +4,9 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
+import click
 
 from entropyjax.cli import options
 
@@ -18,12 +18,6 @@ def _all_cores() -> None:
     chosen = "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
     if not chosen and "JAX_NUM_CPU_DEVICES" not in os.environ:
         jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1)
-
-
-def _default_out(source: Path, texts: list[str]) -> Path:
-    from entropyjax.io.config import load
-
-    return Path("results") / f"{source.stem}-{load(source, texts).run_id}.zarr"
 
 
 def _draw(dataset: Any, out: Path) -> list[Path]:
@@ -60,47 +54,45 @@ def _report(dataset: Any, out: Path | None, pictures: list[Path], quiet: bool, a
             print(f"Figure: {path}")
 
 
-def simulate(
-    config: Annotated[Path, typer.Argument(help="TOML file of one orchestrator, e.g. configs/default.toml.")],
-    set_: options.Set = None,
-    out: options.Out = None,
-    seed: options.Seed = None,
-    precision: options.Precision = None,
-    paths: Annotated[int, typer.Option(help="Whole trajectories to keep.", min=0)] = 16,
-    quiet: options.Quiet = False,
-    as_json: options.Json = False,
-) -> None:
-    """Run an ensemble of one orchestrator and print what becomes of it; --out keeps data and figure."""
+@click.command()
+@click.argument("config", type=options.PATH)
+@options.configured
+@options.out
+@click.option("--paths", type=click.IntRange(min=0), default=16, show_default=True, help="Trajectories to keep whole.")
+@options.quiet
+@options.as_json
+def simulate(config: Path, texts: list[str], out: Path | None, paths: int, quiet: bool, as_json: bool) -> None:
+    """Run an ensemble of one orchestrator, described by the TOML file CONFIG; --out keeps its data and figures."""
     from entropyjax.cli.progress import bar
+    from entropyjax.io.config import load
     from entropyjax.jobs import simulate as job
 
+    checked = load(config, texts)
     _all_cores()
-    texts = options.overrides(set_, seed, precision)
     with bar(not (quiet or as_json)) as progress:
-        dataset = job(config, overrides=texts, paths=paths, out=out, progress=progress)
+        dataset = job(checked, paths=paths, out=out, progress=progress)
     _report(dataset, out, _draw(dataset, out) if out else [], quiet, as_json)
 
 
-def sweep(
-    config: Annotated[Path, typer.Argument(help="TOML file of a sweep, e.g. sweeps/agents_by_window.toml.")],
-    set_: options.Set = None,
-    out: options.Out = None,
-    seed: options.Seed = None,
-    precision: options.Precision = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted sweep.")] = False,
-    quiet: options.Quiet = False,
-    as_json: options.Json = False,
-) -> None:
-    """Run a sweep; write its data (zarr) and figures (PNG, SVG). Ctrl-C keeps all finished chunks."""
+@click.command()
+@click.argument("config", type=options.PATH)
+@options.configured
+@options.out
+@click.option("--resume", is_flag=True, help="Continue an interrupted sweep, or open a finished one.")
+@options.quiet
+@options.as_json
+def sweep(config: Path, texts: list[str], out: Path | None, resume: bool, quiet: bool, as_json: bool) -> None:
+    """Run the sweep of the TOML file CONFIG; write its data (zarr) and figures. Ctrl-C keeps finished chunks."""
     from entropyjax.cli.progress import bar
+    from entropyjax.io.config import load
     from entropyjax.jobs import sweep as job
 
+    checked = load(config, texts)
+    target = out or Path("results") / f"{config.stem}-{checked.run_id}.zarr"
     _all_cores()
-    texts = options.overrides(set_, seed, precision)
-    target = out or _default_out(config, texts)
     try:
         with bar(not (quiet or as_json)) as progress:
-            dataset = job(config, overrides=texts, out=target, resume=resume, progress=progress)
+            dataset = job(checked, out=target, resume=resume, progress=progress)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
             f"Finished chunks are safe in {target}.partial; run the same command with --resume to continue."
@@ -108,13 +100,13 @@ def sweep(
     _report(dataset, target, _draw(dataset, target), quiet, as_json)
 
 
-def plot(
-    result: Annotated[Path, typer.Argument(help="Result of a sweep or a simulation (zarr).")],
-    out: options.Out = None,
-    quiet: options.Quiet = False,
-    as_json: options.Json = False,
-) -> None:
-    """Draw the figures of a result again, beside it or under the stem given by --out."""
+@click.command()
+@click.argument("result", type=options.PATH)
+@options.out
+@options.quiet
+@options.as_json
+def plot(result: Path, out: Path | None, quiet: bool, as_json: bool) -> None:
+    """Draw the figures of RESULT (zarr) again, beside it or under the stem that --out gives."""
     from entropyjax.io.store import open_result
 
     pictures = _draw(open_result(result), out or result)

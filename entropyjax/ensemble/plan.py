@@ -6,13 +6,16 @@ import math
 import jax
 import numpy as np
 
-from entropyjax.ensemble.request import Ensemble, EnsembleError
+from entropyjax.ensemble.request import TIME_BINS, Ensemble, EnsembleError
 
 BLOCK = 1024
 """Most trajectories of one cell that are reduced together."""
 
 LANES = 16384
 """Lanes that advance together on one device unless memory is short; larger batches were not faster on CPU."""
+
+RESULTS = 4
+"""Copies of a chunk's statistics: two chunks are in flight, and the host holds one in double precision."""
 
 CHUNK_LANES = 65536
 """Lanes for one call into the compiled program, which is the unit of progress and of resumption."""
@@ -30,7 +33,7 @@ class Plan:
     - `vector`: items that advance together on one device under `vmap`.
     - `repeats`: map steps in a chunk, run one after the other by `lax.map`.
     - `devices`: devices that share a chunk through `shard_map`.
-    - `bytes_per_lane`: estimate that the memory budget was divided by.
+    - `bytes_per_lane`: estimate that the memory budget was divided by, a lane's part of the results included.
     """
 
     block: int
@@ -81,9 +84,11 @@ def make_plan(
     blocks = math.ceil(ensemble.replicates / BLOCK)
     block = math.ceil(ensemble.replicates / blocks)
     items = ensemble.n_cells * blocks
-    lane = _bytes_per_lane(ensemble) + extra_bytes_per_lane
+    results = RESULTS * _bytes_per_item(ensemble)
+    lane = _bytes_per_lane(ensemble) + extra_bytes_per_lane + math.ceil(results / block)
     shared = devices if jax.default_backend() == "cpu" else 1
-    affordable = memory_bytes // shared // lane
+    budget = memory_bytes // shared
+    affordable = budget // lane
     if affordable < block:
         raise EnsembleError(
             f"A budget of {memory_bytes / 2**20:.0f} MiB does not hold one block of {block} trajectories at "
@@ -92,8 +97,16 @@ def make_plan(
     fair = math.ceil(items / devices)
     vector = max(1, min(LANES, affordable) // block)
     vector = min(vector, fair)
-    repeats = max(1, min(CHUNK_LANES // (vector * block * devices), math.ceil(fair / vector)))
+    # Every further map step adds its results, and works in the memory of the first.
+    repeats = 1 + (budget - vector * block * lane) // (vector * results)
+    repeats = max(1, min(repeats, CHUNK_LANES // (vector * block * devices), math.ceil(fair / vector)))
     return Plan(block, blocks, items, vector, repeats, devices, lane)
+
+
+def _bytes_per_item(ensemble: Ensemble) -> int:
+    """Return the size of one item's statistics: moments at the save times, histograms and a few numbers."""
+    moments = 3 * len(ensemble.observables) * (ensemble.grid.intervals + 1) + 16
+    return moments * np.dtype(ensemble.dtype).itemsize + (2 * TIME_BINS + 16) * np.dtype(np.int32).itemsize
 
 
 def _bytes_per_lane(ensemble: Ensemble) -> int:

@@ -63,9 +63,9 @@ class Uniform(AbstractDistribution):
 
 
 class Samples(AbstractDistribution):
-    """Empirical distribution of given `values`, each drawn with equal probability."""
+    """Empirical distribution of given `values`, each drawn with equal probability; they are kept in order."""
 
-    values: Float[Array, " n"]
+    values: Float[Array, " n"] = eqx.field(converter=jnp.sort)
 
     def quantile(self, level: Float[Array, ""], spec: Parameter) -> Float[Array, ""]:
         del spec

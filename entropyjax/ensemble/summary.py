@@ -2,7 +2,7 @@
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
 
 def wilson_interval(
@@ -13,7 +13,7 @@ def wilson_interval(
     **Arguments:** `successes`, `trials`: counts of equal shape; `confidence`: coverage in (0, 1).
     """
     z = ndtri(0.5 + 0.5 * confidence)
-    n = np.maximum(np.asarray(trials, float), 1e-300)
+    n = np.maximum(np.asarray(trials, float), 1.0)
     share = np.asarray(successes, float) / n
     centre = (share + z**2 / (2.0 * n)) / (1.0 + z**2 / n)
     half = z / (1.0 + z**2 / n) * np.sqrt(share * (1.0 - share) / n + z**2 / (4.0 * n**2))
@@ -50,19 +50,23 @@ def cognitive_horizon(
 ) -> Float[np.ndarray, "..."]:
     """Return the time of the first local minimum of the ensemble mean of H.
 
-    A rise counts once it exceeds the least value so far by `significance` standard errors, so that sampling
-    noise makes no minimum. 0 if H rises from the start, inf if it still falls at the horizon. A parabola
-    through the three points around the minimum refines it between save times.
+    A rise counts once it exceeds the least value so far by more than sampling noise would between any two
+    save times (Bonferroni), so that noise makes no minimum. 0 if H rises from the start, inf if it still
+    falls at the horizon. A parabola through the three points around the minimum refines it between save
+    times.
 
-    **Arguments:** `mean`, `error`: mean of H in nat and its standard error at the `times`.
+    **Arguments:** `mean`, `error`: mean of H in nat and its standard error at the `times`; `significance`: of
+    the whole curve, as a number of standard errors.
     """
     shape = mean.shape[:-1]
     flat, flat_error = mean.reshape(-1, mean.shape[-1]), error.reshape(-1, mean.shape[-1])
     rows = np.arange(len(flat))
+    choices = max(len(times) * (len(times) - 1) // 2, 1)
+    width = -ndtri(ndtr(-significance) / choices)
     least = np.zeros(len(flat), int)
     found = np.zeros(len(flat), bool)
     for place in range(1, len(times)):
-        margin = significance * np.hypot(flat_error[:, place], flat_error[rows, least])
+        margin = width * np.hypot(flat_error[:, place], flat_error[rows, least])
         # Rounding of a float32 mean must not look like a rise where there is no sampling error.
         margin = margin + 1e-6 * (1.0 + np.abs(flat[:, place]))
         found |= flat[:, place] > flat[rows, least] + margin

@@ -9,6 +9,7 @@ import numpy as np
 from entropyjax import ensemble as ens
 from entropyjax.ensemble import Ensemble
 from entropyjax.io.config import SweepConfig
+from entropyjax.jobs.variants import split_axes
 from entropyjax.params import cast
 from entropyjax.phase import Cells
 from entropyjax.solve import METHODS, Grid
@@ -16,7 +17,7 @@ from entropyjax.solve import METHODS, Grid
 
 def parameter_cells(config: SweepConfig) -> Cells:
     """Return the cells that one compiled program runs through, by dotted path."""
-    return Cells({axis.path: axis.values for axis in config.parameter_axes})
+    return Cells({axis.path: axis.values for axis in split_axes(config)[1]})
 
 
 def build_ensemble(config: SweepConfig) -> Ensemble:

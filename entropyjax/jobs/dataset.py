@@ -18,6 +18,7 @@ from entropyjax.ensemble import (
 from entropyjax.io import provenance
 from entropyjax.io.config import SweepConfig
 from entropyjax.io.store import SCHEMA_VERSION
+from entropyjax.jobs.variants import split_axes
 from entropyjax.params import replace
 from entropyjax.results import Failure, Outcome, describe
 from entropyjax.stability import has_margin_window, margin_window
@@ -37,7 +38,8 @@ class Variable(NamedTuple):
 def variables(ensemble: Ensemble, cells: Statistics) -> dict[str, Variable]:
     """Return what is reported of one variant, each with a leading axis of cells."""
     trials = cells.outcomes.sum(axis=-1)
-    share = cells.outcomes / np.maximum(trials, 1)[:, None]
+    # A cell whose trajectories all failed has no share, rather than one of 0.
+    share = np.where(trials[:, None] > 0, cells.outcomes / np.maximum(trials, 1)[:, None], np.nan)
     bounds = wilson_interval(cells.outcomes, np.broadcast_to(trials[:, None], cells.outcomes.shape))
     collapsed = Outcome.COLLAPSED
     out = {
@@ -81,7 +83,8 @@ def _series(ensemble: Ensemble, cells: Statistics) -> dict[str, Variable]:
     for name, moments in cells.observables.items():
         item = ensemble.model.observables[name]
         square = item.unit if item.unit == "-" else f"({item.unit})^2"
-        out[f"mean_{name}"] = Variable(("time",), moments.mean, item.unit, f"Mean of {item.symbol}. {item.doc}")
+        mean = np.where(moments.count > 0, moments.mean, np.nan)
+        out[f"mean_{name}"] = Variable(("time",), mean, item.unit, f"Mean of {item.symbol}. {item.doc}")
         out[f"variance_{name}"] = Variable(("time",), moments.variance, square, f"Variance of {item.symbol}.")
         out["alive_count"] = Variable(("time",), moments.count.astype(np.int64), "1", "Trajectories not failed yet.")
     return out
@@ -103,7 +106,7 @@ def margin_curve(config: SweepConfig, ensemble: Ensemble) -> np.ndarray | None:
 
     None if the sweep has no axes over N and W, or the model has no such curve.
     """
-    names = {axis.name for axis in config.parameter_axes}
+    names = {axis.name for axis in split_axes(config)[1]}
     if not {"n_agents", "context_window"} <= names or not has_margin_window(ensemble.model):
         return None
     params = replace(ensemble.constants, {k: v.astype(ensemble.dtype) for k, v in ensemble.cells.items()})
@@ -118,7 +121,7 @@ def assemble(
     **Arguments:** `parts`: for each variant in order; `ensemble`: one of them, for the shared time grid;
     `report`: the variants' step checks, as JSON values.
     """
-    variant, swept = config.variant_axes, config.parameter_axes
+    variant, swept = split_axes(config)
     order = [axis.name for axis in config.axes]
     stacked = [axis.name for axis in (*variant, *swept)]
     shape = tuple(len(axis.values) for axis in (*variant, *swept))
@@ -129,7 +132,7 @@ def assemble(
         first = parts[0][name]
         values = np.stack([part[name].values for part in parts])
         array = xr.DataArray(
-            values.reshape(*shape, *first.values.shape[1:]),
+            values.reshape((*shape, *first.values.shape[1:])),
             dims=(*stacked, *first.dims),
             attrs={"units": first.unit, "long_name": first.doc},
         )

@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
+import numpy as np
 import xarray as xr
 
 from entropyjax.ensemble import sample_paths
 from entropyjax.io.config import SweepConfig, load
 from entropyjax.io.store import write_result
+from entropyjax.io.store.result import check_target
 from entropyjax.jobs.build import build_ensemble
 from entropyjax.jobs.errors import JobError
 from entropyjax.jobs.sweep import Progress, sweep
@@ -57,6 +59,8 @@ def simulate(
     if config.axes:
         names = ", ".join(axis.path for axis in config.axes)
         raise JobError(f"simulate takes one orchestrator, and this configuration has axes over {names}; use sweep.")
+    if out is not None:
+        check_target(out)
     dataset = sweep(config, progress=progress)
     dataset = dataset.merge(_paths(config, dataset, paths)) if paths else dataset
     if out is not None:
@@ -73,9 +77,7 @@ def model_config(model: AbstractModel, params: AbstractParams | None) -> dict[st
 
 
 def _toml(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return repr(value) if isinstance(value, (int, float)) else f'"{value}"'
+    return json.dumps(value.item() if isinstance(value, np.generic) else value, default=str)
 
 
 def _paths(config: SweepConfig, dataset: xr.Dataset, count: int) -> xr.Dataset:

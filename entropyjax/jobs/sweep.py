@@ -55,8 +55,7 @@ def sweep(
             return finished
         check_target(out)
         journal.start(resume)
-    with jax.enable_x64(config.run.precision == "float64"):
-        dataset = _run(config, journal, progress, devices)
+    dataset = _run(config, journal, progress, devices)
     if out is not None and journal is not None:
         write_result(dataset, out)
         journal.remove()
@@ -92,13 +91,14 @@ def _run(config: SweepConfig, journal: Journal | None, progress: Progress | None
     ensemble = None
     members = list(variants(config))
     for number, variant in enumerate(members):
-        ensemble = build_ensemble(variant)
 
         def tell(done: int, total: int, what: str, number: int = number) -> None:
             if progress is not None:
                 progress(number * total + done, len(members) * total, what)
 
-        part, report = _variant(variant, ensemble, number, journal, tell, devices)
+        with jax.enable_x64(variant.run.precision == "float64"):
+            ensemble = build_ensemble(variant)
+            part, report = _variant(variant, ensemble, number, journal, tell, devices)
         parts.append(part)
         reports.append(report)
     assert ensemble is not None
@@ -150,4 +150,4 @@ def _variant(
 
 def _todo(plan: Plan, done: int) -> Sequence[int]:
     """Return the chunks that hold items not done yet; a chunk that is partly done runs whole."""
-    return range(done // plan.chunk, plan.chunks)
+    return range(done // plan.chunk, plan.chunks) if done < plan.items else range(0)

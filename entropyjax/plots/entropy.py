@@ -8,11 +8,28 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from entropyjax.plots.cells import Panel, chosen_panels, default_panels
-from entropyjax.plots.label import axis_label, cell_title
-from entropyjax.plots.selection import Select, choose, sweep_axes, variable
-from entropyjax.plots.style import BLACK, COLUMN, GREY, LOADING, PAGE, RESOLUTION, house_style, new_figure
+from entropyjax.plots.label import cell_title, symbol_text, unit_text
+from entropyjax.plots.selection import Select, choose, variable
+from entropyjax.plots.style import (
+    BLACK,
+    COLUMN,
+    GREY,
+    LOADING,
+    PAGE,
+    RESOLUTION,
+    headline,
+    house_style,
+    legend_outside,
+    prepared,
+)
 
-FORCES = {"mean_resolution": ("task resolution R", RESOLUTION), "mean_loading": ("context loading C_f", LOADING)}
+FORCES = {
+    "mean_resolution": ("task resolution R", RESOLUTION),
+    "mean_loading": (f"context loading {symbol_text('C_f')}", LOADING),
+}
+"""The forces that are drawn: variable, label, look."""
+
+MEAN, SPREAD, PATHS, HORIZON = "mean entropy H", "± 1 standard deviation", "single runs", "cognitive horizon"
 
 
 def entropy_panels(
@@ -37,15 +54,17 @@ def entropy_panels(
 
     **Raises:** `PlotError` if more than two axes are left and no cells are named.
     """
-    fixed = tuple(name for name in sweep_axes(dataset) if name in (select or {}))
+    fixed = tuple(select or {})
     dataset = choose(dataset, select)
     variable(dataset, "mean_entropy")
     panels, columns = default_panels(dataset) if cells is None else chosen_panels(dataset, cells)
     with house_style():
-        fig = fig if fig is not None else _figure(len(panels), columns)
+        rows = -(-len(panels) // columns)
+        size = (COLUMN, 0.8 + 2.0 * rows) if columns == 1 else (PAGE, 0.6 + 1.75 * rows)
+        fig = prepared(fig, *size)
         draw_panels(fig, panels, columns)
         if fixed:
-            fig.suptitle(cell_title(dataset, fixed))
+            headline(fig, cell_title(dataset, fixed))
     return fig
 
 
@@ -53,7 +72,7 @@ def draw_panels(fig: Figure, panels: Sequence[Panel], columns: int) -> None:
     """Fill a figure with a grid of panels that share their axes."""
     rows = -(-len(panels) // columns)
     forces = [name for name in FORCES if all(name in panel.dataset for panel in panels)]
-    ratios = [2.2, 1.0] if forces else [1.0]
+    ratios = [2.0, 1.0] if forces else [1.0]
     strips = len(ratios)
     grid = fig.add_gridspec(rows * strips, columns, height_ratios=ratios * rows)
     first: list[Axes | None] = [None] * strips
@@ -81,12 +100,11 @@ def draw_entropy(ax: Axes, dataset: xr.Dataset) -> None:
     if "path_entropy" in dataset:
         paths = dataset["path_entropy"].transpose("time", "path").values
         lines = ax.plot(time, paths, color=GREY, linewidth=0.4, alpha=0.6)
-        lines[0].set_label("single runs")
+        lines[0].set_label(PATHS)
     if "variance_entropy" in dataset:
         spread = np.sqrt(np.maximum(dataset["variance_entropy"].values, 0.0))
-        label = "one standard deviation"
-        ax.fill_between(time, mean - spread, mean + spread, color="0.75", linewidth=0.0, label=label)
-    ax.plot(time, mean, color=BLACK, label="mean entropy H")
+        ax.fill_between(time, mean - spread, mean + spread, color="0.75", linewidth=0.0, label=SPREAD)
+    ax.plot(time, mean, color=BLACK, label=MEAN)
     ax.set_ylabel("H (nat)")
     ax.set_xlim(time[0], time[-1])
     _draw_horizon(ax, dataset)
@@ -105,12 +123,11 @@ def draw_forces(ax: Axes, dataset: xr.Dataset, names: Sequence[str]) -> None:
 def _draw_horizon(ax: Axes, dataset: xr.Dataset) -> None:
     horizon = float(dataset["cognitive_horizon"]) if "cognitive_horizon" in dataset else np.inf
     if np.isfinite(horizon):
-        ax.axvline(horizon, color=BLACK, linestyle=":", linewidth=0.8, label="cognitive horizon")
+        ax.axvline(horizon, color=BLACK, linestyle=":", linewidth=0.8, label=HORIZON)
 
 
 def _time_label(dataset: xr.Dataset) -> str:
-    unit = dataset["time"].attrs.get("units", "step")
-    return "t (steps)" if unit == "step" else f"t ({unit})"
+    return f"t ({unit_text(dataset['time']) or 'steps'})"
 
 
 def _legend(fig: Figure, columns: int) -> None:
@@ -118,9 +135,5 @@ def _legend(fig: Figure, columns: int) -> None:
     for ax in fig.axes:
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
             found.setdefault(label, handle)
-    fig.legend(list(found.values()), list(found), loc="outside upper center", ncols=min(2 * columns, 3))
-
-
-def _figure(count: int, columns: int) -> Figure:
-    rows = -(-count // columns)
-    return new_figure(COLUMN if columns == 1 else PAGE, 0.8 + 2.0 * rows if columns == 1 else 0.6 + 1.75 * rows)
+    order = [MEAN, SPREAD, PATHS, *(label for label, _ in FORCES.values()), HORIZON]
+    legend_outside(fig, {label: found[label] for label in order if label in found}, 2 if columns == 1 else 3)

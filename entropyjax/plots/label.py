@@ -38,7 +38,7 @@ def _index(text: str) -> str:
 def unit_text(array: xr.DataArray) -> str:
     """Return the unit, or an empty text for a pure number."""
     unit = str(array.attrs.get("units", ""))
-    return "" if unit in ("", "-", "1") else unit
+    return {"-": "", "1": "", "step": "steps"}.get(unit, unit)
 
 
 def axis_label(array: xr.DataArray) -> str:
@@ -52,7 +52,7 @@ def setting(coordinate: xr.DataArray) -> str:
     """Return a scalar coordinate as an equation: `W = 64 ktok`; `model: star` for a word."""
     value = coordinate.item()
     if isinstance(value, str):
-        return f"{words(str(coordinate.name))}: {value}"
+        return f"{words(str(coordinate.name))}: {words(value)}"
     name = symbol_text(str(coordinate.attrs.get("symbol", ""))) or words(str(coordinate.name))
     return f"{name} = {number(value)} {unit_text(coordinate)}".rstrip()
 

@@ -1,5 +1,7 @@
 """The outcomes along one axis, each with its interval."""
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -18,7 +20,8 @@ def line_diagram(
 ) -> Axes:
     """Draw the probabilities of the four outcomes over one axis, with their Wilson 95% intervals.
 
-    Over numbers they are lines with bands, over words points with bars.
+    Over numbers they are lines with bands, over words points with bars. A cell of a single run, as of an
+    ODE without a population, has no interval.
 
     **Arguments:**
 
@@ -29,18 +32,23 @@ def line_diagram(
 
     **Raises:** `PlotError` if there is no axis, or more than one is left.
     """
-    names = sweep_axes(dataset)
-    fixed = tuple(name for name in names if name in (select or {}))
-    x = x or _only(names, fixed)
+    fixed = tuple(select or {})
+    x = x or _only(sweep_axes(dataset), fixed)
     numeric = x not in dataset.coords or is_numeric(dataset, x)
     dataset = reduced(dataset, "collapse_probability", (x,), select, words=not numeric)
     with house_style():
         ax = new_figure(COLUMN, 2.8).add_subplot() if ax is None else ax
-        handles = draw_lines(ax, dataset, x) if numeric else draw_points(ax, dataset, x)
-        ax.set(xlabel=axis_label(dataset[x]), ylabel="probability", ylim=(-0.02, 1.02))
+        handles = draw_line_or_points(ax, dataset, x)
         ax.set_title(cell_title(dataset, fixed))
         legend_above(ax, handles, columns=2)
     return ax
+
+
+def draw_line_or_points(ax: Axes, dataset: xr.Dataset, x: str) -> list:
+    """Draw the outcomes over a sorted axis of numbers or over one of words; return what a legend explains."""
+    handles = draw_lines(ax, dataset, x) if is_numeric(dataset, x) else draw_points(ax, dataset, x)
+    ax.set(xlabel=axis_label(dataset[x]), ylabel="probability", ylim=(-0.02, 1.02))
+    return handles
 
 
 def draw_lines(ax: Axes, dataset: xr.Dataset, x: str) -> list:
@@ -63,8 +71,8 @@ def draw_points(ax: Axes, dataset: xr.Dataset, x: str) -> list:
         share, low, high = _outcome(dataset, name)
         at = places + (i - 0.5 * (len(OUTCOMES) - 1)) * _DODGE
         bars = np.maximum([share - low, high - share], 0.0)
-        style = {"color": look.colour, "marker": look.marker, "linestyle": "none", "label": words(name)}
-        handles.append(ax.errorbar(at, share, bars, capsize=1.5, elinewidth=0.9, **style))
+        style: dict[str, Any] = {"color": look.colour, "marker": look.marker, "label": words(name)}
+        handles.append(ax.errorbar(at, share, bars, linestyle="none", capsize=1.5, elinewidth=0.9, **style))
     ax.set_xticks(places, texts)
     ax.set_xlim(-0.5, len(texts) - 0.5)
     return handles
@@ -74,6 +82,8 @@ def _outcome(dataset: xr.Dataset, name: str) -> tuple[np.ndarray, np.ndarray, np
     """Return the share of an outcome and the ends of its interval."""
     share = variable(dataset, "outcome_probability").sel(outcome=name).values
     interval = variable(dataset, "outcome_interval").sel(outcome=name)
+    if "trajectories" in dataset:
+        interval = interval.where(dataset["trajectories"] > 1)
     return share, interval.sel(bound="lower").values, interval.sel(bound="upper").values
 
 

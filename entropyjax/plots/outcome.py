@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from entropyjax.plots.label import cell_title, words
 from entropyjax.plots.plane import draw_plane
-from entropyjax.plots.selection import Select, reduced, sweep_axes, variable
-from entropyjax.plots.style import OUTCOMES, PAGE, house_style, new_figure
+from entropyjax.plots.selection import Select, reduced, variable
+from entropyjax.plots.style import OUTCOMES, PAGE, headline, house_style, prepared
 
 PROBABILITY = "outcome_probability"
 
@@ -28,15 +28,15 @@ def outcome_diagram(
 
     **Raises:** `PlotError` if an axis is missing or one is left over.
     """
-    fixed = tuple(name for name in sweep_axes(dataset) if name in (select or {}))
+    fixed = tuple(select or {})
     dataset = reduced(dataset, "collapse_probability", (x, y), select)
     with house_style():
-        fig = new_figure(PAGE, 2.3) if fig is None else fig
+        fig = prepared(fig, PAGE, 2.3)
         panels = fig.subplots(1, len(OUTCOMES), sharex=True, sharey=True)
         mesh = draw_outcomes(list(panels), dataset, x, y)
         fig.colorbar(mesh, ax=panels, label="probability", pad=0.02, aspect=16)
         if fixed:
-            fig.suptitle(cell_title(dataset, fixed))
+            headline(fig, cell_title(dataset, fixed))
     return fig
 
 

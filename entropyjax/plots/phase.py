@@ -1,5 +1,6 @@
 """The phase diagram: collapse probability over executors and context window."""
 
+import numpy as np
 import xarray as xr
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -8,7 +9,7 @@ from matplotlib.colors import Normalize
 from entropyjax.plots.label import cell_title, unit_text, words
 from entropyjax.plots.margin import draw_margin
 from entropyjax.plots.plane import draw_contours, draw_never_focused, draw_plane, seen
-from entropyjax.plots.selection import Select, reduced, sweep_axes
+from entropyjax.plots.selection import Select, reduced
 from entropyjax.plots.style import COLUMN, house_style, legend_above, new_figure
 
 
@@ -36,7 +37,7 @@ def phase_diagram(
 
     **Raises:** `PlotError` if an axis is missing or one is left over.
     """
-    fixed = tuple(name for name in sweep_axes(dataset) if name in (select or {}))
+    fixed = tuple(select or {})
     dataset = reduced(dataset, value, (x, y), select)
     with house_style():
         ax = new_figure(COLUMN, 3.0).add_subplot() if ax is None else ax
@@ -57,7 +58,7 @@ def draw_marks(ax: Axes, dataset: xr.Dataset, value: str, x: str, y: str) -> lis
     # Where nothing focuses nothing collapses: low values there are not safety.
     never = draw_never_focused(ax, dataset, x, y) if value == "collapse_probability" else None
     if is_probability(value):
-        draw_contours(ax, dataset, value, x, y, avoid=[] if margin is None else [margin.get_xydata()])
+        draw_contours(ax, dataset, value, x, y, avoid=[] if margin is None else [np.asarray(margin.get_xydata())])
     return [mark for mark in (margin, never) if mark is not None]
 
 

@@ -59,7 +59,9 @@ def draw_contours(
     across, up, values = to_the_frame(seen(dataset, value), x, y)
     if values.count() == 0:
         return None
-    levels = [level for level in LEVELS if values.min() < level < values.max()]
+    # One run a cell gives 0 or 1, between which there is one line and not three.
+    certain = np.isin(values.compressed(), (0.0, 1.0)).all()
+    levels = [level for level in (LEVELS[1:2] if certain else LEVELS) if values.min() < level < values.max()]
     if not levels:
         return None
     lines = ax.contour(across, up, values, levels=levels, colors="black", linewidths=0.7)

@@ -3,6 +3,7 @@
 import copy
 import io
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -59,4 +60,5 @@ def _write(path: Path, content: bytes) -> None:
     except OSError as error:
         raise PlotError(f"{path} cannot be written ({error.strerror}); choose another place.") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()

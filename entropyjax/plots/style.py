@@ -1,8 +1,8 @@
 """The house style: small type for a 3.4 inch column, colours that everybody can tell apart."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -76,13 +76,33 @@ LOADING = Look(VERMILION, (0.0, (4.0, 1.5)), "")
 @contextmanager
 def house_style() -> Iterator[None]:
     """Set the package's style inside a `with` block, for figures made and saved there."""
-    with mpl.rc_context(_RC):
+    with mpl.rc_context(cast(Any, _RC)):
         yield
 
 
 def new_figure(width: float, height: float) -> Figure:
     """Return an empty figure that no global state knows; sizes in inches."""
     return Figure(figsize=(width, height), layout="constrained")
+
+
+def prepared(fig: Figure | None, width: float, height: float) -> Figure:
+    """Return the figure to fill, or a new one; legends outside the panels need a layout engine."""
+    if fig is None:
+        return new_figure(width, height)
+    if fig.get_layout_engine() is None:
+        fig.set_layout_engine("constrained")
+    return fig
+
+
+def headline(fig: Figure, text: str) -> None:
+    """Put a line over a figure, and over its legend if it has one; a line that is there stays behind it."""
+    if fig.legends:
+        before = fig.legends[0].get_title().get_text()
+        # A legend without a title calls it "None".
+        before = "" if before == "None" else before
+        fig.legends[0].set_title("; ".join(part for part in (text, before) if part))
+    else:
+        fig.suptitle("; ".join(part for part in (text, fig.get_suptitle()) if part))
 
 
 def halo(width: float) -> list[AbstractPathEffect]:
@@ -103,7 +123,15 @@ def legend_above(ax: Axes, handles: Sequence[Any], columns: int = 1) -> Legend:
     rows = [labels[start : start + columns] for start in range(0, len(labels), columns)]
     lines = sum(max(label.count("\n") + 1 for label in row) for row in rows)
     height = (1.2 * lines + 0.4 * len(rows)) * mpl.rcParams["font.size"]
-    # A blank title of the smallest size still reserves what stands below it.
-    blank = {} if ax.get_title() else {"label": " ", "fontsize": 1.0}
-    ax.set_title(**({"label": ax.get_title()} | blank), pad=height)
+    if ax.get_title():
+        ax.set_title(ax.get_title(), pad=height + 5.0)
+    else:
+        # A blank title of the smallest size still reserves what stands below it.
+        ax.set_title(" ", pad=height, fontsize=1.0)
     return legend
+
+
+def legend_outside(fig: Figure, handles: Mapping[str, Any], columns: int) -> None:
+    """Put a legend over the whole figure, with one entry for each label."""
+    if handles:
+        fig.legend(list(handles.values()), list(handles), loc="outside upper center", ncols=min(columns, len(handles)))

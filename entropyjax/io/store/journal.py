@@ -56,6 +56,10 @@ class Journal:
                     f"{self.folder} holds an interrupted run; continue it with --resume, choose another --out, "
                     "or delete the folder."
                 )
+            # A line cut short by a crash must not swallow the next one.
+            with open(self._manifest, "rb+") as file:
+                if not file.read().endswith(b"\n"):
+                    file.write(b"\n")
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         self._append({"schema": _SCHEMA, "run_id": self._run_id})

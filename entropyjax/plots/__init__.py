@@ -1,0 +1,10 @@
+"""Figures of sweeps: datasets in, matplotlib Axes and Figures out."""
+
+from entropyjax.plots.entropy import entropy_panels as entropy_panels
+from entropyjax.plots.errors import PlotError as PlotError
+from entropyjax.plots.gallery import figures as figures
+from entropyjax.plots.line import line_diagram as line_diagram
+from entropyjax.plots.outcome import outcome_diagram as outcome_diagram
+from entropyjax.plots.phase import phase_diagram as phase_diagram
+from entropyjax.plots.save import save_figure as save_figure
+from entropyjax.plots.style import house_style as house_style
