@@ -332,6 +332,14 @@ def test_failing_cells_of_the_star_are_counted(star_alone):
 # --- Dynamics and precision -----------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def quick_compile():
+    """For results that are compared within a tolerance: compilation is what these tests cost."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
 def compare_within_sampling_error(first, second, sigmas=5.0):
     """The same quantity from two ensembles whose noise is independent or shared."""
     for name, moments in first.observables.items():
@@ -345,14 +353,14 @@ def compare_within_sampling_error(first, second, sigmas=5.0):
         assert np.all(np.abs(p - q) <= sigmas * spread)
 
 
-def test_single_precision_agrees_with_double(star_alone):
+def test_single_precision_agrees_with_double(star_alone, quick_compile):
     single = statistics(star(dtype="float32"))
     compare_within_sampling_error(single, star_alone)
     # The noise is the same to rounding, so almost every outcome is too.
     assert np.abs(single.outcomes - star_alone.outcomes).sum() <= 0.05 * star_alone.outcomes.sum()
 
 
-def test_agents_run_through_the_ensemble_as_through_solve():
+def test_agents_run_through_the_ensemble_as_through_solve(quick_compile):
     request = star("agents", grid=cast(Grid(16.0, 8, 2), np.float64), observables=("context", "progress"))
     cells = statistics(request)
     assert cells.failures[:, Failure.NONE].tolist() == [48] * 4
@@ -417,7 +425,7 @@ def test_a_chunk_stays_within_the_memory_it_was_planned_for(replicates):
         ({}, {"memory_bytes": 1000}, "raise memory_mb"),
         ({"observables": ("entropy",)}, {}, "'entropy' is not an observable of this model; it has level, done"),
         ({"stride": 3}, {}, "stride = 3 must be at least replicates = 13"),
-        ({"replicates": 2**31, "cells": {"rate": np.zeros(3)}}, {}, "split the sweep over several seeds"),
+        ({"replicates": 2**31}, {}, "split the sweep over several seeds"),
     ],
 )
 def test_impossible_requests_are_refused_in_a_sentence(change, options, words):
@@ -427,7 +435,7 @@ def test_impossible_requests_are_refused_in_a_sentence(change, options, words):
 
 
 def test_agents_are_checked_before_they_run():
-    request = star("agents", cells={"compaction_rate": np.array([0.1, 2.0])})
+    request = star("agents", cells={"compaction_rate": np.array([0.1, 5.0])})
     with pytest.raises(ValueError, match="must stay below 1 for agents"):
         make_plan(request)
 

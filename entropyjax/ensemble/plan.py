@@ -86,7 +86,8 @@ def make_plan(
     items = ensemble.n_cells * blocks
     results = RESULTS * _bytes_per_item(ensemble)
     lane = _bytes_per_lane(ensemble) + extra_bytes_per_lane + math.ceil(results / block)
-    shared = devices if jax.default_backend() == "cpu" else 1
+    on_cpu = jax.default_backend() == "cpu"
+    shared = devices if on_cpu else 1
     budget = memory_bytes // shared
     affordable = budget // lane
     if affordable < block:
@@ -95,7 +96,7 @@ def make_plan(
             f"{lane} bytes each on {shared} device(s); raise memory_mb."
         )
     fair = math.ceil(items / devices)
-    vector = max(1, min(LANES, affordable) // block)
+    vector = max(1, min(LANES if on_cpu else ACCELERATOR_LANES, affordable) // block)
     vector = min(vector, fair)
     # Every further map step adds its results, and works in the memory of the first.
     repeats = 1 + (budget - vector * block * lane) // (vector * results)

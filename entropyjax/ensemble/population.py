@@ -32,22 +32,22 @@ class Normal(AbstractDistribution):
 
     def quantile(self, level: Float[Array, ""], spec: Parameter) -> Float[Array, ""]:
         low, high = ((jnp.asarray(end, level.dtype) - self.mean) / self.sd for end in _ends(spec))
-        inside = ndtr(low) + level * (ndtr(high) - ndtr(low))
-        # Keep away from the quantile of 1, which is infinite.
-        largest = 1.0 - jnp.finfo(level.dtype).epsneg
-        value = self.mean + self.sd * ndtri(jnp.minimum(inside, largest))
+        value = self.mean + self.sd * _normal_quantile(level, low, high)
         return jnp.clip(value, *_ends(spec))
 
 
 class LogNormal(AbstractDistribution):
-    """Log-normal distribution of median `median` and standard deviation `sigma` of the logarithm."""
+    """Log-normal distribution of median `median` and standard deviation `sigma` of the logarithm, both before
+    truncation to the parameter's support.
+    """
 
     median: Any
     sigma: Any
 
     def quantile(self, level: Float[Array, ""], spec: Parameter) -> Float[Array, ""]:
-        largest = 1.0 - jnp.finfo(level.dtype).epsneg
-        value = self.median * jnp.exp(self.sigma * ndtri(jnp.minimum(level, largest)))
+        ends = (jnp.asarray(max(end, 0.0), level.dtype) for end in _ends(spec))
+        low, high = (jnp.log(end / self.median) / self.sigma for end in ends)
+        value = self.median * jnp.exp(self.sigma * _normal_quantile(level, low, high))
         return jnp.clip(value, *_ends(spec))
 
 
@@ -72,6 +72,13 @@ class Samples(AbstractDistribution):
         size = self.values.shape[0]
         place = jnp.minimum((level * size).astype(jnp.int32), size - 1)
         return self.values[place]
+
+
+def _normal_quantile(level: Float[Array, ""], low: Float[Array, ""], high: Float[Array, ""]) -> Float[Array, ""]:
+    """Return the quantile of a standard normal truncated to [`low`, `high`]."""
+    inside = ndtr(low) + level * (ndtr(high) - ndtr(low))
+    # Keep away from the quantile of 1, which is infinite.
+    return ndtri(jnp.minimum(inside, 1.0 - jnp.finfo(level.dtype).epsneg))
 
 
 def _ends(spec: Parameter) -> tuple[float, float]:

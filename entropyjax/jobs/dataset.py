@@ -45,9 +45,9 @@ def variables(ensemble: Ensemble, cells: Statistics) -> dict[str, Variable]:
     out = {
         "trajectories": Variable((), trials, "1", "Trajectories that did not fail."),
         "outcome_count": Variable(("outcome",), cells.outcomes, "1", "Trajectories by outcome."),
-        "outcome_probability": Variable(("outcome",), share, "1", "Share of each outcome."),
+        "outcome_probability": Variable(("outcome",), share, "1", "Share of each outcome; NaN if all failed."),
         "outcome_interval": Variable(("outcome", "bound"), bounds, "1", "Wilson 95% interval of the share."),
-        "collapse_probability": Variable((), share[:, collapsed], "1", "Share that collapsed."),
+        "collapse_probability": Variable((), share[:, collapsed], "1", "Share that collapsed; NaN if all failed."),
         "collapse_interval": Variable(("bound",), bounds[:, collapsed], "1", "Wilson 95% interval of it."),
         "cognitive_horizon": Variable((), _horizon(ensemble, cells), "step", "First minimum of mean H; inf if none."),
         "failure_count": Variable(("failure",), cells.failures, "1", "Trajectories by failure code."),

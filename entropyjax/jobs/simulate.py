@@ -12,8 +12,7 @@ import xarray as xr
 
 from entropyjax.ensemble import sample_paths
 from entropyjax.io.config import SweepConfig, load
-from entropyjax.io.store import write_result
-from entropyjax.io.store.result import check_target
+from entropyjax.io.store import check_target, write_result
 from entropyjax.jobs.build import build_ensemble
 from entropyjax.jobs.errors import JobError
 from entropyjax.jobs.sweep import Progress, sweep
@@ -59,6 +58,8 @@ def simulate(
     if config.axes:
         names = ", ".join(axis.path for axis in config.axes)
         raise JobError(f"simulate takes one orchestrator, and this configuration has axes over {names}; use sweep.")
+    if out is not None:
+        check_target(out)
     if out is not None:
         check_target(out)
     dataset = sweep(config, progress=progress)

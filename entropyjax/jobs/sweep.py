@@ -10,8 +10,7 @@ import xarray as xr
 
 from entropyjax.ensemble import Accumulator, Ensemble, Plan, from_arrays, make_plan, run_chunks, to_arrays
 from entropyjax.io.config import SweepConfig, load
-from entropyjax.io.store import Journal, open_result, write_result
-from entropyjax.io.store.result import StoreError, check_target
+from entropyjax.io.store import Journal, StoreError, check_target, open_result, write_result
 from entropyjax.jobs.build import build_ensemble
 from entropyjax.jobs.dataset import Variable, assemble, margin_curve, variables
 from entropyjax.jobs.errors import JobError
@@ -70,7 +69,6 @@ def _finished(out: str | os.PathLike, config: SweepConfig, resume: bool) -> xr.D
     """Return the finished result of this configuration at `out`, or `None` if there is none."""
     if not os.path.exists(out):
         return None
-    check_target(out)
     found = open_result(out)
     if not resume:
         raise StoreError(

@@ -68,7 +68,8 @@ class Monitor:
 
     For an ODE every event is a zero of a cubic Hermite interpolant of its signal, whose end slopes come
     from the drift. With noise the zeros are those of straight lines between steps, and a collapse needs
-    hysteresis and dwell. Thresholds are worked out once, when the monitor is made, outside any loop.
+    hysteresis and dwell: a stay above the threshold that the horizon cuts short is no collapse. Thresholds
+    are worked out once, when the monitor is made, outside any loop.
     """
 
     def __init__(self, model: AbstractModel, params: Any, criteria: Criteria, noisy: bool):

@@ -17,7 +17,7 @@ class StoreError(ValueError):
 def write_result(dataset: xr.Dataset, path: str | os.PathLike) -> Path:
     """Write a result under its final name, which it gets only when it is complete.
 
-    **Raises:** `StoreError` if the path is taken by something that is not an older result.
+    **Raises:** `StoreError` if the path is taken; nothing is ever overwritten.
     """
     target = Path(path)
     check_target(target)
@@ -27,8 +27,6 @@ def write_result(dataset: xr.Dataset, path: str | os.PathLike) -> Path:
     try:
         # Version 2 of the format: its strings are standard, and every reader has it.
         dataset.to_zarr(temporary, mode="w", zarr_format=2, consolidated=True)
-        if target.exists():
-            shutil.rmtree(target)
         os.replace(temporary, target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -38,8 +36,8 @@ def write_result(dataset: xr.Dataset, path: str | os.PathLike) -> Path:
 def check_target(path: str | os.PathLike) -> None:
     """Raise `StoreError` if a result cannot take this path."""
     target = Path(path)
-    if target.exists() and not (target / ".zattrs").is_file():
-        raise StoreError(f"{target} exists and is not a result of this library; choose another --out.")
+    if target.exists():
+        raise StoreError(f"{target} exists already; choose another --out, or delete it.")
     parent = target.absolute().parent
     while not parent.exists():
         parent = parent.parent
