@@ -40,7 +40,9 @@ def test_lanes_that_are_not_kept_do_not_count(numbers, data):
     kept = np.asarray(numbers)[keep]
     for found in (
         of_lanes(jnp.asarray(array), jnp.asarray(keep)),
-        jax.vmap(lambda v, k: across_lanes(v, k, "i"), axis_name="i", out_axes=None)(jnp.asarray(array), jnp.asarray(keep)),
+        jax.vmap(lambda v, k: across_lanes(v, k, "i"), axis_name="i", out_axes=None)(
+            jnp.asarray(array), jnp.asarray(keep)
+        ),
     ):
         for a, b in zip(found, of(kept), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-9)

@@ -243,7 +243,8 @@ def star_lanes():
     cell, replicate = (a.ravel().astype(np.uint32) for a in np.meshgrid(range(4), range(48), indexing="ij"))
     columns = [np.asarray(column, float)[cell] for column in request.cells.values()]
     return jax.tree.map(
-        lambda leaf: np.asarray(leaf).reshape(4, 48, *leaf.shape[1:]), jax.jit(jax.vmap(lane))(cell, replicate, *columns)
+        lambda leaf: np.asarray(leaf).reshape(4, 48, *leaf.shape[1:]),
+        jax.jit(jax.vmap(lane))(cell, replicate, *columns),
     )
 
 
@@ -394,7 +395,9 @@ def test_a_plan_fits_its_budget():
     for devices in (1, 2, 4):
         for megabytes in (16, 64, 512):
             for replicates in (1, 100, 5000):
-                request = star(cells={"n_agents": np.full(50_000, 8.0)}, replicates=replicates, observables=("entropy",))
+                request = star(
+                    cells={"n_agents": np.full(50_000, 8.0)}, replicates=replicates, observables=("entropy",)
+                )
                 plan = make_plan(request, megabytes * 2**20, devices)
                 working = plan.vector * plan.block * plan.bytes_per_lane * devices
                 assert working <= megabytes * 2**20

@@ -8,8 +8,7 @@ import systems
 from mpmath import mp, mpf
 from scipy.optimize import brentq
 
-from entropyjax.models import Star
-from entropyjax.models import context as ctx
+from entropyjax.models import Star, context as ctx
 from entropyjax.models.orchestrator import OrchestratorState
 from entropyjax.models.star import focus_at
 from entropyjax.params import cast
@@ -49,7 +48,7 @@ def test_focus_at_against_brentq(thresholds, dtype):
     tolerance = (
         16.0 * eps * (1.0 + np.array([conditioning(*row) for row in zip(expected, levels, rivals, strict=True)]))
     )
-    assert np.all(np.abs(got - expected) <= tolerance * expected)
+    assert np.all(np.abs(np.asarray(got, float) - expected) <= tolerance * expected)
 
 
 def test_gradients_of_focus_at(thresholds):

@@ -48,7 +48,9 @@ def test_with_error_tokens_it_is_a_fixed_point_with_even_odds(name):
     assert margin_at(window, context, p) == pytest.approx(0.0, abs=1e-10)
     # And the package's own drift says the same.
     at = Star().params(**SETS[name] | {"context_window": window})
-    state = Star().initial_state(at)._replace(focus=jnp.log(rivals), progress=jnp.ones(()), context=jnp.asarray(context))
+    state = (
+        Star().initial_state(at)._replace(focus=jnp.log(rivals), progress=jnp.ones(()), context=jnp.asarray(context))
+    )
     np.testing.assert_allclose(jnp.stack([*Star().drift(jnp.zeros(()), state, at)]), 0.0, atol=1e-9)
 
 

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from entropyjax.io.store import SCHEMA_VERSION, Journal, StoreError, journal as journal_module, open_result, write_result
+from entropyjax.io.store import (
+    SCHEMA_VERSION,
+    Journal,
+    StoreError,
+    journal as journal_module,
+    open_result,
+    write_result,
+)
 from entropyjax.io.store.result import check_target
 
 RUN = "0123456789ab"
@@ -195,17 +202,7 @@ def test_a_result_comes_back_as_it_was(tmp_path, dataset):
     assert [p.name for p in path.parent.iterdir()] == ["a.zarr"]
 
 
-def test_a_result_takes_the_place_of_an_older_one(tmp_path, dataset):
-    path = write_result(dataset, tmp_path / "a.zarr")
-    write_result(dataset.isel(n_agents=[0]), path)
-    assert open_result(path).sizes["n_agents"] == 1
-
-
-@pytest.mark.parametrize("older", [False, True])
-def test_a_failed_write_leaves_nothing_of_its_own(tmp_path, dataset, monkeypatch, older):
-    path = tmp_path / "a.zarr"
-    if older:
-        write_result(dataset, path)
+def test_a_failed_write_leaves_nothing(tmp_path, dataset, monkeypatch):
     whole = xr.Dataset.to_zarr
 
     def half(self, store, **options):
@@ -214,24 +211,27 @@ def test_a_failed_write_leaves_nothing_of_its_own(tmp_path, dataset, monkeypatch
 
     monkeypatch.setattr(xr.Dataset, "to_zarr", half)
     with pytest.raises(OSError, match="full"):
-        write_result(dataset.isel(n_agents=[0]), path)
-    assert [p.name for p in tmp_path.iterdir()] == (["a.zarr"] if older else [])
-    if older:
-        assert open_result(path).load().identical(dataset)
+        write_result(dataset, tmp_path / "a.zarr")
+    assert list(tmp_path.iterdir()) == []
+    # And nothing stands in the way of the next attempt.
+    monkeypatch.undo()
+    assert open_result(write_result(dataset, tmp_path / "a.zarr")).load().identical(dataset)
 
 
-def test_what_is_no_result_is_not_overwritten(tmp_path, dataset):
+def test_nothing_is_overwritten(tmp_path, dataset):
+    older = write_result(dataset, tmp_path / "a.zarr")
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "thesis.tex").write_text("text")
     (tmp_path / "file").write_text("text")
-    for name in ("notes", "file"):
-        with pytest.raises(StoreError, match="is not a result of this library; choose another --out."):
-            write_result(dataset, tmp_path / name)
-        with pytest.raises(StoreError, match="is not a result"):
+    for name in ("a.zarr", "notes", "file"):
+        with pytest.raises(StoreError, match="exists already; choose another --out, or delete it."):
+            write_result(dataset.isel(n_agents=[0]), tmp_path / name)
+        with pytest.raises(StoreError, match="exists already"):
             check_target(tmp_path / name)
+    assert open_result(older).load().identical(dataset)
     assert (tmp_path / "notes" / "thesis.tex").read_text() == "text"
     with pytest.raises(StoreError, match="is not a folder that can be written to"):
-        check_target(tmp_path / "file" / "a.zarr")
+        check_target(tmp_path / "file" / "b.zarr")
 
 
 def test_opening_says_what_is_wrong(tmp_path, dataset):

@@ -41,7 +41,7 @@ def _orchestrator(
     )
 
 
-def token_inflow(params: Any, epsilon: Scalar, normal: Scalar) -> Scalar:
+def token_inflow(params: Any, epsilon: float | Float[Array, "..."], normal: Float[Array, "..."]) -> Float[Array, "..."]:
     """Return the log-normal token inflow of a micro-step in ktok; 0 where its mean is 0.
 
     Its mean is epsilon (tau_e + tau_r), its coefficient of variation sigma_tau / (tau_e + tau_r).

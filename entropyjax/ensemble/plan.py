@@ -17,6 +17,9 @@ LANES = 16384
 RESULTS = 4
 """Copies of a chunk's statistics: two chunks are in flight, and the host holds one in double precision."""
 
+ACCELERATOR_LANES = 2**20
+"""The same on an accelerator, which needs many more to be busy (not measured)."""
+
 CHUNK_LANES = 65536
 """Lanes for one call into the compiled program, which is the unit of progress and of resumption."""
 

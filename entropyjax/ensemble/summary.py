@@ -17,7 +17,10 @@ def wilson_interval(
     share = np.asarray(successes, float) / n
     centre = (share + z**2 / (2.0 * n)) / (1.0 + z**2 / n)
     half = z / (1.0 + z**2 / n) * np.sqrt(share * (1.0 - share) / n + z**2 / (4.0 * n**2))
-    bounds = np.stack([centre - half, centre + half], axis=-1)
+    # Rounding must not leave a share of 0 or 1 outside its interval.
+    low = np.where(share <= 0.0, 0.0, centre - half)
+    high = np.where(share >= 1.0, 1.0, centre + half)
+    bounds = np.stack([low, high], axis=-1)
     empty = np.asarray(trials)[..., None] == 0
     return np.where(empty, [0.0, 1.0], np.clip(bounds, 0.0, 1.0))
 

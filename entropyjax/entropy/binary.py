@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 Scalar = Float[Array, "..."]
+ScalarLike = float | Scalar
 
 
 class Choice(NamedTuple):
@@ -27,7 +28,7 @@ class Choice(NamedTuple):
     collision: Scalar
 
 
-def choice(gap: Scalar, rivals: Scalar) -> Choice:
+def choice(gap: ScalarLike, rivals: ScalarLike) -> Choice:
     """Return q = 1 / (1 + rivals e^{-x}) and the functionals of the choice that it makes.
 
     H = -q ln q - (1-q) ln((1-q)/rivals), h = H / ln N_e, S = q^2 + (1-q)^2 / rivals.

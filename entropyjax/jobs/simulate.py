@@ -60,8 +60,6 @@ def simulate(
         raise JobError(f"simulate takes one orchestrator, and this configuration has axes over {names}; use sweep.")
     if out is not None:
         check_target(out)
-    if out is not None:
-        check_target(out)
     dataset = sweep(config, progress=progress)
     dataset = dataset.merge(_paths(config, dataset, paths)) if paths else dataset
     if out is not None:

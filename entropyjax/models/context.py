@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 Scalar = Float[Array, "..."]
+ScalarLike = float | Scalar
 
 
 def rivals(params: Any) -> Any:
@@ -17,7 +18,7 @@ def rivals(params: Any) -> Any:
     return params.roster_similarity * (params.n_agents - 1.0)
 
 
-def load(params: Any, context: Scalar) -> Scalar:
+def load(params: Any, context: ScalarLike) -> Any:
     """Return L = (tau_sys + N tau_d + c) / (eta W), the effective fill of the window.
 
     **Arguments:** `context`: c in ktok.
@@ -26,7 +27,7 @@ def load(params: Any, context: Scalar) -> Scalar:
     return (static + context) / (params.effective_fraction * params.context_window)
 
 
-def attention(params: Any, load: Scalar) -> Scalar:
+def attention(params: Any, load: ScalarLike) -> Scalar:
     """Return m = 1 / (1 + L^n), the attention left for the task's signal.
 
     Written as sigmoid(-n ln L), which neither overflows nor loses its gradient at large L.
@@ -35,13 +36,13 @@ def attention(params: Any, load: Scalar) -> Scalar:
     return jax.nn.sigmoid(-params.dilution_order * jnp.log(jnp.maximum(load, floor)))
 
 
-def inattention(params: Any, load: Scalar) -> Scalar:
+def inattention(params: Any, load: ScalarLike) -> Scalar:
     """Return 1 - m without cancellation."""
     floor = jnp.finfo(jnp.result_type(load)).tiny
     return jax.nn.sigmoid(params.dilution_order * jnp.log(jnp.maximum(load, floor)))
 
 
-def effective_evidence(params: Any, progress: Scalar) -> Scalar:
+def effective_evidence(params: Any, progress: ScalarLike) -> Any:
     """Return Delta_eff = Delta (1 + b ln(1 + tau_r/tau_ref)) (1 + g s) in nat.
 
     **Arguments:** `progress`: s in [0, 1].
@@ -50,7 +51,7 @@ def effective_evidence(params: Any, progress: Scalar) -> Scalar:
     return params.evidence * (1.0 + params.reasoning_gain * effort) * (1.0 + params.progress_gain * progress)
 
 
-def inflow(params: Any, wrong: Scalar) -> Scalar:
+def inflow(params: Any, wrong: ScalarLike) -> Any:
     """Return tau_e + tau_r + chi (1 - q) in ktok/step, the mean inflow of tokens.
 
     **Arguments:** `wrong`: 1 - q.
@@ -58,6 +59,6 @@ def inflow(params: Any, wrong: Scalar) -> Scalar:
     return params.executor_tokens + params.reasoning_tokens + params.error_tokens * wrong
 
 
-def forgetting(params: Any, normalised_entropy: Scalar) -> Scalar:
+def forgetting(params: Any, normalised_entropy: ScalarLike) -> Any:
     """Return delta0 + delta1 h in 1/step, the rate at which context is compacted."""
     return params.compaction_rate + params.reflexion_rate * normalised_entropy

@@ -72,7 +72,7 @@ def focus_at(level: Scalar | float, rivals: Scalar) -> Scalar:
     def excess(x: Scalar) -> Scalar:
         return binary.choice(x, rivals).normalised_entropy - level
 
-    def halve(_: int, bracket: tuple[Scalar, Scalar]) -> tuple[Scalar, Scalar]:
+    def halve(_: Any, bracket: tuple[Scalar, Scalar]) -> tuple[Scalar, Scalar]:
         low, high = bracket
         middle = 0.5 * (low + high)
         focused = excess(middle) < 0.0
