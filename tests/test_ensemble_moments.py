@@ -1,5 +1,7 @@
 """Moments, their merging, and the order in which items fold into cells."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -104,7 +106,7 @@ def cut(part, start, end):
 
 def accumulate(part, edges):
     total = Accumulator(CELLS, BLOCKS)
-    for start, end in zip(edges[:-1], edges[1:], strict=True):
+    for start, end in itertools.pairwise(edges):
         total.add(start, cut(part, start, end))
     return total
 

@@ -131,6 +131,14 @@ def assert_same_counts(first, second, rtol):
     jax.tree.map(check, first, second)
 
 
+@pytest.fixture
+def quick_compile():
+    """For results that are compared within a tolerance: compilation is what these tests cost."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
 # --- How a run is cut -----------------------------------------------------------------------------------------
 
 
@@ -192,7 +200,7 @@ def test_statistics_survive_storage(toy_whole):
 
 
 @pytest.mark.parametrize("replicates", [1, 1025, 1031])
-def test_padding_never_counts(replicates):
+def test_padding_never_counts(replicates, quick_compile):
     request = toy(cells=2, replicates=replicates)
     plan = make_plan(request, devices=1)
     assert plan.block * plan.blocks >= replicates
@@ -207,7 +215,7 @@ def test_padding_never_counts(replicates):
         assert np.all(np.abs(cells.observables["level"].mean - decay) <= 5.0 * spread + 1e-12)
 
 
-def test_padding_of_a_block_is_not_a_trajectory(monkeypatch):
+def test_padding_of_a_block_is_not_a_trajectory(monkeypatch, quick_compile):
     # 7 trajectories in blocks of 4: the eighth lane exists, and its noise is that of the next cell's first.
     monkeypatch.setattr(plan_module, "BLOCK", 4)
     padded = statistics(toy(cells=2, replicates=7))
@@ -304,7 +312,7 @@ def test_failing_lanes_are_coded_counted_and_left_out():
     jax.tree.map(lambda a, b: np.testing.assert_array_equal(a[[0, 2]], b[[0, 2]]), cells, good)
 
 
-def test_a_cell_whose_lanes_fail_in_part_averages_the_others():
+def test_a_cell_whose_lanes_fail_in_part_averages_the_others(quick_compile):
     # Lanes that start beyond the limit fail; the start is drawn, so some of a cell's lanes do and some do not.
     from entropyjax.ensemble import Samples
 
@@ -320,7 +328,7 @@ def test_a_cell_whose_lanes_fail_in_part_averages_the_others():
 
 
 @pytest.mark.slow
-def test_failing_cells_of_the_star_are_counted(star_alone):
+def test_failing_cells_of_the_star_are_counted(star_alone, quick_compile):
     rates = np.array([1.0, 1e4, 1.0, 1.0])
     request = star()
     cells = statistics(dataclasses.replace(request, cells={**request.cells, "focus_rate": rates}))
@@ -331,14 +339,6 @@ def test_failing_cells_of_the_star_are_counted(star_alone):
 
 
 # --- Dynamics and precision -----------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def quick_compile():
-    """For results that are compared within a tolerance: compilation is what these tests cost."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 def compare_within_sampling_error(first, second, sigmas=5.0):
@@ -376,7 +376,7 @@ def test_agents_run_through_the_ensemble_as_through_solve(quick_compile):
     np.testing.assert_array_equal(cells.outcomes[2], np.bincount(np.asarray(lanes.outcome), minlength=4))
 
 
-def test_swept_criteria_reach_the_lanes():
+def test_swept_criteria_reach_the_lanes(quick_compile):
     swept = dataclasses.replace(
         toy(cells=2),
         cells={"rate": np.array([0.5, 0.5])},

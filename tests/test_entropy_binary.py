@@ -85,7 +85,7 @@ def test_gradients_against_mpmath(name, dtype):
             parts, norm = exact(mpf(gap), mpf(rival)), np.log1p(rival)
             q, wrong = parts["q"], parts["1-q"]
             size = weight * q * wrong / min(1.0, rival, norm)
-            extra = {"H": wrong, "h": (wrong + parts["h"]) / norm, "S": wrong**2 / rival}.get(name, 0)
+            extra = {"H": wrong, "h": (wrong + abs(parts["h"])) / norm, "S": wrong**2 / rival}.get(name, 0)
             expected = mp.diff(lambda x, r=rival: exact(x, mpf(r))[name], mpf(gap))
             assert abs(first - expected) <= 8.0 * eps * weight * (size + extra * q), (gap, rival, first)
             expected = mp.diff(lambda r, x=gap: exact(mpf(x), r)[name], mpf(rival), h=mpf(rival) * mpf(10) ** -12)

@@ -207,7 +207,7 @@ def test_a_stiff_lane_in_float32():
 
 
 def test_event_times_converge_with_order_four(references):
-    """Steps four times as small on every event of two runs; the states' own error is of order 5: the interpolant shows."""
+    """Steps four times as small, on every event of two runs; the states are of order 5, so the interpolant shows."""
     errors = []
     for steps in (4, 16):
         events = batch("tsit5", jnp.float64, steps).events

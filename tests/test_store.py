@@ -48,7 +48,7 @@ def assert_chunks(journal, numbers, variant=0):
             assert arrays[name].dtype == value.dtype
 
 
-# --- The journal --------------------------------------------------------------------------------------------------
+# --- The journal -----------------------------------------------------------------------------------------
 
 
 def test_what_is_committed_comes_back(tmp_path):
@@ -163,7 +163,7 @@ def test_an_interrupted_run_is_not_overwritten(tmp_path):
     assert_chunks(reopened(path), [0, 1, 2])
 
 
-@pytest.mark.parametrize("header", [None, "{", '{"schema": 99, "run_id": "%s"}\n' % RUN])
+@pytest.mark.parametrize("header", [None, "{", json.dumps({"schema": 99, "run_id": RUN}) + "\n"])
 def test_the_journal_of_another_run_is_refused(tmp_path, header):
     path = tmp_path / "a.zarr"
     manifest = committed(path).folder / "manifest.jsonl"
@@ -177,11 +177,11 @@ def test_the_journal_of_another_run_is_refused(tmp_path, header):
 
 def test_chunks_hold_no_objects(tmp_path):
     journal = committed(tmp_path / "a.zarr", chunks=0)
-    with pytest.raises(ValueError, match="pickle|Object arrays"):
+    with pytest.raises(ValueError, match=r"pickle|Object arrays"):
         journal.commit(0, 0, 1, {"bad": np.array([{}], dtype=object)})
 
 
-# --- Results --------------------------------------------------------------------------------------------------------
+# --- Results ---------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -224,9 +224,9 @@ def test_nothing_is_overwritten(tmp_path, dataset):
     (tmp_path / "notes" / "thesis.tex").write_text("text")
     (tmp_path / "file").write_text("text")
     for name in ("a.zarr", "notes", "file"):
-        with pytest.raises(StoreError, match="exists already; choose another --out, or delete it."):
+        with pytest.raises(StoreError, match=r"exists already; choose another --out, or delete it."):
             write_result(dataset.isel(n_agents=[0]), tmp_path / name)
-        with pytest.raises(StoreError, match="exists already"):
+        with pytest.raises(StoreError, match=r"exists already"):
             check_target(tmp_path / name)
     assert open_result(older).load().identical(dataset)
     assert (tmp_path / "notes" / "thesis.tex").read_text() == "text"
@@ -236,10 +236,10 @@ def test_nothing_is_overwritten(tmp_path, dataset):
 
 def test_opening_says_what_is_wrong(tmp_path, dataset):
     missing = tmp_path / "none.zarr"
-    with pytest.raises(StoreError, match="There is no result at .*; check the path."):
+    with pytest.raises(StoreError, match=r"There is no result at .*; check the path."):
         open_result(missing)
     Journal(missing, RUN).start(resume=False)
-    with pytest.raises(StoreError, match="it is unfinished: continue it with sweep --resume."):
+    with pytest.raises(StoreError, match=r"it is unfinished: continue it with sweep --resume."):
         open_result(missing)
     old = write_result(dataset.assign_attrs(schema_version=SCHEMA_VERSION + 1), tmp_path / "new.zarr")
     with pytest.raises(StoreError, match=f"has schema version {SCHEMA_VERSION + 1}.* reads {SCHEMA_VERSION}"):

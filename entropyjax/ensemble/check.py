@@ -117,11 +117,15 @@ def pair_statistics(ensemble: Ensemble, block: int, item: Items) -> Pairs:
 def _root_mean_square(cells: Moments) -> tuple[np.ndarray, np.ndarray]:
     """Return the root mean square over cells of the mean difference, less the sampling part of it.
 
-    The second value is what two standard errors of its square would show as: below it nothing is resolved.
+    The second value is what two standard errors of its square would show as: below it nothing is resolved. It
+    supposes at least one changed pair among all of them, for pairs that are all alike resolve nothing either.
     """
     counted = cells.count > 0
     share = np.maximum(counted.sum(axis=0), 1)
     excess = np.where(counted, cells.mean**2 - cells.variance / np.maximum(cells.count, 1), 0.0)
     mean = excess.sum(axis=0) / share
-    spread = np.sqrt(np.where(counted, (excess - mean) ** 2, 0.0).sum(axis=0)) / share
+    floor = 1.0 / np.maximum(cells.count.sum(axis=0), 1)
+    sampling = np.maximum(cells.variance, floor) / np.maximum(cells.count, 1)
+    scatter = 2.0 * sampling**2 + 4.0 * np.maximum(excess, 0.0) * sampling
+    spread = np.sqrt(np.where(counted, scatter, 0.0).sum(axis=0)) / share
     return np.sqrt(np.maximum(mean, 0.0)), np.sqrt(2.0 * spread)

@@ -37,9 +37,7 @@ class Normal(AbstractDistribution):
 
 
 class LogNormal(AbstractDistribution):
-    """Log-normal distribution of median `median` and standard deviation `sigma` of the logarithm, both before
-    truncation to the parameter's support.
-    """
+    """Log-normal distribution, truncated to the support: median, and standard deviation of the logarithm, before."""
 
     median: Any
     sigma: Any
