@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         phase_diagram as phase_diagram,
         save_figure as save_figure,
     )
-    from entropyjax.solve import Criteria as Criteria, Grid as Grid, solve as solve
+    from entropyjax.solve import Criteria as Criteria, Grid as Grid
     from entropyjax.stability import margin_window as margin_window
 
 _EXPORTS = {
@@ -31,7 +31,7 @@ _EXPORTS = {
     "entropyjax.models": ("Replicator", "Star"),
     "entropyjax.params": ("ParameterError",),
     "entropyjax.plots": ("entropy_panels", "figures", "phase_diagram", "save_figure"),
-    "entropyjax.solve": ("Criteria", "Grid", "solve"),
+    "entropyjax.solve": ("Criteria", "Grid"),
     "entropyjax.stability": ("margin_window",),
 }
 _HOMES = {name: module for module, names in _EXPORTS.items() for name in names}
@@ -56,7 +56,6 @@ __all__ = [
     "run_chunks",
     "save_figure",
     "simulate",
-    "solve",
     "summarise",
     "sweep",
 ]

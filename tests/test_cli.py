@@ -35,9 +35,13 @@ values = [32.0, 128.0, 256.0]
 def run(*arguments, cwd, code=0):
     """Run the command line in this process; return its standard output, or standard error if it must fail."""
     said, complained = io.StringIO(), io.StringIO()
-    with contextlib.chdir(cwd), contextlib.redirect_stdout(said), contextlib.redirect_stderr(complained):
-        with pytest.raises(SystemExit) as stop:
-            main([str(argument) for argument in arguments])
+    with (
+        contextlib.chdir(cwd),
+        contextlib.redirect_stdout(said),
+        contextlib.redirect_stderr(complained),
+        pytest.raises(SystemExit) as stop,
+    ):
+        main([str(argument) for argument in arguments])
     assert stop.value.code == code, complained.getvalue() + said.getvalue()
     return said.getvalue() if code == 0 else complained.getvalue()
 
@@ -99,7 +103,7 @@ def test_simulate(folder):
     assert "one cell" in said and "Collapse probability in [" in said
     with xr.open_zarr(folder / "one.zarr") as dataset:
         assert dataset.path_entropy.shape == (16, 17)
-    assert "use sweep" in run("simulate", "tiny.toml", cwd=folder, code=1)
+    assert "use sweep" in run("simulate", "tiny.toml", cwd=folder, code=2)
 
 
 def test_quiet_says_nothing(folder):

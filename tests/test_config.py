@@ -268,9 +268,7 @@ def test_axis_over_models_gives_the_model_its_default() -> None:
         }
     )
     assert config.model.name == "replicator" and config.axes[0].name == "model"
-    options = load(
-        {"model": {"name": "replicator"}, "axes": [{"path": "model.affinities", "values": [[0.1], []]}]}
-    )
+    options = load({"model": {"name": "replicator"}, "axes": [{"path": "model.affinities", "values": [[0.1], []]}]})
     assert options.axes[0] == Axis(path="model.affinities", values=((0.1,), ()))
     assert load(options.to_dict()) == options
 
@@ -304,3 +302,21 @@ def test_sample_files_are_relative_to_the_file_that_names_them(full: Path, monke
     assert swapped.population["executor_tokens"] == Samples(values=(3.0,))
     table = 'population.evidence={ distribution = "samples", file = "more.csv", column = "ktok" }'
     assert load("other/child.toml", [table]).population["evidence"] == Samples(values=(3.0,))
+
+
+def test_new_dynamics_by_override_drop_what_belongs_to_the_old_ones():
+    source = {"run": {"dynamics": "sde", "method": "ri6", "step": 0.25, "replicates": 8}}
+    agents = load(source, ["run.dynamics=agents"])
+    assert (agents.run.method, agents.run.step, agents.run.replicates) == ("agents", None, 8)
+    lone = load(source, ["run.dynamics=ode"])
+    assert (lone.run.method, lone.run.step, lone.run.replicates) == ("rk4", 0.25, 1)
+    kept = load(source, ["run.dynamics=ode", "run.method=tsit5"])
+    assert kept.run.method == "tsit5"
+    same = load(source, ["run.dynamics=sde"])
+    assert (same.run.method, same.run.step) == ("ri6", 0.25)
+
+
+@pytest.mark.parametrize(("horizon", "intervals"), [(128.0, 128), (100, 100), (0.5, 1), (2000.0, 1000), (1025.0, 513)])
+def test_save_times_follow_the_horizon(horizon, intervals):
+    assert load({"run": {"horizon": horizon}}).run.save_intervals == intervals
+    assert load({"run": {"horizon": horizon, "save_intervals": 7}}).run.save_intervals == 7

@@ -27,9 +27,7 @@ LEAVES = st.one_of(
 )
 TREES = st.recursive(
     LEAVES,
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(KEYS | st.text(max_size=2), inner, max_size=4)
-    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS | st.text(max_size=2), inner, max_size=4),
 )
 
 
@@ -77,9 +75,7 @@ def test_any_mapping_loads_or_raises_a_config_error(mapping: dict) -> None:
         assert load(config.to_dict()) == config
 
 
-@given(
-    st.text(max_size=40), st.lists(st.text(max_size=12) | st.builds("{}={}".format, KEYS, LEAVES), max_size=2)
-)
+@given(st.text(max_size=40), st.lists(st.text(max_size=12) | st.builds("{}={}".format, KEYS, LEAVES), max_size=2))
 def test_any_text_loads_or_raises_a_config_error(tmp_path_factory, text: str, overrides: list[str]) -> None:
     path = tmp_path_factory.getbasetemp() / "any.toml"
     path.write_bytes(text.encode("utf-8", "surrogatepass"))

@@ -314,8 +314,7 @@ CASES = {
         ["bad.toml:2: With model.name = 'star': 'rival_evidence' is not a parameter of this model"],
     ),
     "variant axis": (
-        _axis('values = ["replicator", "star"]', "model.name")
-        + _axis("values = [0.5]", "params.rival_evidence"),
+        _axis('values = ["replicator", "star"]', "model.name") + _axis("values = [0.5]", "params.rival_evidence"),
         ["bad.toml:5: With model.name = 'star': axes[1]: nothing stands at 'params.rival_evidence'"],
     ),
     "variants": (_axis("integers = { start = 0, stop = 1000 }", "run.seed"), ["run.seed make 1001 variants"]),

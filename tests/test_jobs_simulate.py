@@ -9,8 +9,9 @@ import xarray as xr
 
 from entropyjax.io.config import ConfigError
 from entropyjax.io.store import StoreError, open_result
-from entropyjax.jobs import JobError, simulate, summarise
+from entropyjax.jobs import simulate, summarise
 from entropyjax.models import Replicator, Star
+from entropyjax.params import ParameterError, UnknownNameError
 
 RUN = {
     "dynamics": "sde",
@@ -119,9 +120,9 @@ def test_a_simulation_is_written_whole(tmp_path, result):
 
 def test_what_cannot_be_simulated_is_refused_in_a_sentence():
     axes = [{"path": "params.n_agents", "values": [2, 4]}]
-    with pytest.raises(JobError, match=r"axes over params.n_agents; use sweep."):
+    with pytest.raises(ConfigError, match=r"axes over params.n_agents; use sweep."):
         simulate({"run": RUN, "axes": axes})
-    with pytest.raises(JobError, match="params goes with a model object"):
+    with pytest.raises(ConfigError, match="params goes with a model object"):
         simulate({"run": RUN}, Star().params())
     with pytest.raises(ConfigError, match="replicats"):
         simulate(Star(), replicats=3)
@@ -129,3 +130,24 @@ def test_what_cannot_be_simulated_is_refused_in_a_sentence():
         simulate(Star(), horizon=-1.0)
     with pytest.raises(ConfigError, match="n_agents"):
         simulate(Star(), Star.Params(n_agents=1.0))
+    with pytest.raises(ParameterError, match="did you mean 'n_agents'"):
+        simulate(Star(), {"n_agnets": 4})
+    with pytest.raises(ConfigError, match=r"write Star\(\) for Star"):
+        simulate(Star)
+
+
+def test_a_model_that_is_not_registered_is_refused_in_a_sentence():
+    class Unregistered(Star):
+        """A model without @register."""
+
+    with pytest.raises(UnknownNameError, match="Unregistered is not a registered model"):
+        simulate(Unregistered())
+
+
+def test_parameters_by_name_and_a_lone_override():
+    quick = {"dynamics": "agents", "replicates": 8, "horizon": 4.0}
+    named = simulate(Star(), {"n_agents": 4}, **quick, paths=0)
+    whole = simulate(Star(), Star().params(n_agents=4), **quick, paths=0)
+    np.testing.assert_array_equal(named.mean_entropy, whole.mean_entropy)
+    single = simulate({"run": quick}, overrides="params.n_agents=4", paths=0)
+    np.testing.assert_array_equal(single.mean_entropy, named.mean_entropy)

@@ -210,18 +210,14 @@ def test_files_are_those_of_a_fresh_fit_and_reproduced_byte_for_byte(tmp_path):
 def test_a_preset_without_a_line_to_refresh_is_refused(tmp_path):
     shutil.copytree(CONFIGS, tmp_path, dirs_exist_ok=True)
     path = tmp_path / "gpt-4o.toml"
-    path.write_text(
-        path.read_text(encoding="utf-8").replace("dilution_order = 0", "order = 0"), encoding="utf-8"
-    )
+    path.write_text(path.read_text(encoding="utf-8").replace("dilution_order = 0", "order = 0"), encoding="utf-8")
     with pytest.raises(ValueError, match=r"has 0 lines like \^dilution_order"):
         update_presets(tmp_path, TABLES, FITS)
 
 
 @pytest.mark.parametrize("key", TABLES)
 def test_json_says_what_to_beware_of(key):
-    report = json.loads((CONFIGS / "data" / "context_decay_fit.json").read_text(encoding="utf-8"))["fits"][
-        key
-    ]
+    report = json.loads((CONFIGS / "data" / "context_decay_fit.json").read_text(encoding="utf-8"))["fits"][key]
     parameters, remarks = report["parameters"], "; ".join(report["remarks"])
     two_points = key in ASSUMED
     assert two_points == (report["degrees_of_freedom"] == 0)

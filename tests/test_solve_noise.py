@@ -283,7 +283,7 @@ def test_noise_depends_on_key_index_and_step_alone():
     run = jax.jit(jax.vmap(final))
     indices = jnp.arange(100, 148, dtype=jnp.uint32)
     whole = np.asarray(run(indices))
-    parts = np.concatenate([np.asarray(run(indices[:16])), np.asarray(run(indices[16:]))])
+    parts = np.concatenate([np.asarray(run(indices[:24])), np.asarray(run(indices[24:]))])
     mixed = np.asarray(run(indices[::-1]))[::-1]
     mapped = np.asarray(jax.jit(lambda i: jax.lax.map(final, i, batch_size=7))(indices))
     # The same operations on the same bits; another vector width may contract a product and a sum differently.

@@ -112,15 +112,19 @@ def test_check_3_progress_is_a_share_and_never_falls():
     assert np.all(np.diff(saved, axis=1) >= 0.0)
 
 
-@pytest.mark.parametrize("name", ["default", "all terms", "wrong start"])
-def test_check_4_the_forces_add_up_to_the_change_of_entropy(name):
-    saved = observed(STAR.params(**STARS[name]), 8.0, 2048, 1)
-    rate = np.asarray(saved["loading"] - saved["resolution"])
+def test_check_4_the_forces_add_up_to_the_change_of_entropy():
+    def one(params):
+        def save(t, state, alive):
+            observed = STAR.observe(state, params)
+            return observed["loading"] - observed["resolution"], observed["entropy"]
+
+        return solve(STAR, params, grid=Grid(8.0, 2048, 1), save=save, method=METHODS.get("tsit5")()).saved
+
+    rates, entropies = (np.asarray(leaf) for leaf in jax.jit(jax.vmap(one))(stack(STARS.values())))
     # Simpson over pairs of steps of 1/256: error dt^4 H^(5) / 180 per unit of time, 1e-9 where x moves at 8
     # per step and H^(5) is of order 10^3.
-    integral = np.cumsum((rate[:-2:2] + 4.0 * rate[1:-1:2] + rate[2::2]) / 256.0 / 3.0)
-    entropy = np.asarray(saved["entropy"])
-    np.testing.assert_allclose(entropy[2::2] - entropy[0], integral, rtol=0, atol=1e-8)
+    integrals = np.cumsum((rates[:, :-2:2] + 4.0 * rates[:, 1:-1:2] + rates[:, 2::2]) / 256.0 / 3.0, axis=1)
+    np.testing.assert_allclose(entropies[:, 2::2] - entropies[:, :1], integrals, rtol=0, atol=1e-8)
 
 
 # --- Order --------------------------------------------------------------------------------------------------
@@ -242,6 +246,21 @@ def test_the_cubic_root_is_the_root(dtype):
     assert np.abs(value).max() < 32 * jnp.finfo(dtype).eps
 
 
+def test_the_cubic_root_carries_its_gradient():
+    """Implicit function theorem: d place / d coefficient = -(d cubic / d coefficient) / (d cubic / d place)."""
+    rng = np.random.default_rng(1)
+    a, b = rng.uniform(0.01, 1.0, 1000), -rng.uniform(0.01, 1.0, 1000)
+    c, d = (b - a) * rng.uniform(0.5, 1.5, (2, 1000))
+    ends = [jnp.asarray(value) for value in (a, b, c, d)]
+    place, gradient = jax.jit(jax.vmap(jax.value_and_grad(hermite, (0, 1, 2, 3))))(*ends)
+    u = np.asarray(place)
+    basis = ((1 + 2 * u) * (1 - u) ** 2, u**2 * (3 - 2 * u), u * (1 - u) ** 2, -(u**2) * (1 - u))
+    slope = 6 * u * (u - 1) * (a - b) + (1 - u) * (1 - 3 * u) * c + u * (3 * u - 2) * d
+    for got, weight in zip(gradient, basis, strict=True):
+        # The last of Newton's rounds carries the derivative; slopes are between half and 3/2 of the chord's.
+        np.testing.assert_allclose(got, -weight / slope, rtol=1e-8, atol=1e-8)
+
+
 # --- Outcomes -----------------------------------------------------------------------------------------------
 
 
@@ -304,8 +323,8 @@ GRADIENTS = [
     pytest.param("tsit5", {}, 2e-6, marks=pytest.mark.slow),
     ("adaptive", TIGHT, 1e-5),
     pytest.param("adaptive_stiff", TIGHT, 1e-5, marks=pytest.mark.slow),
-    pytest.param("euler_maruyama", {}, 2e-6, marks=pytest.mark.slow),
-    ("ri6", {}, 2e-6),
+    ("euler_maruyama", {}, 2e-6),
+    pytest.param("ri6", {}, 2e-6, marks=pytest.mark.slow),
 ]
 
 
@@ -362,6 +381,7 @@ def event_differences():
     return differences(event_times)
 
 
+@pytest.mark.slow
 def test_forward_mode_of_event_times(event_differences):
     tangents = with_fields(np.diag(SIZE))
     _, got = jax.jit(jax.vmap(lambda tangent: jax.jvp(event_times, (with_fields(POINT),), (tangent,))))(tangents)
@@ -383,7 +403,7 @@ def test_float32_lanes_end_near_the_last_time():
     """A rejected step within 100 ulp of t1 once made diffrax retry without end: no lane may spin."""
     rng = np.random.default_rng(1)
     run = solver("adaptive", jnp.float32, 8)
-    for horizon in rng.uniform(100.0, 2000.0, 12):
+    for horizon in rng.uniform(100.0, 1500.0, 4):
         names = {"focus_rate": (0.5, 8), "context_window": (24, 160), "n_agents": (2, 40), "compaction_rate": (0, 0.2)}
         sets = [{name: rng.uniform(*ends) for name, ends in names.items()} for _ in LANES]
         result = run(stack(sets), horizon)

@@ -186,7 +186,7 @@ def test_weak_order_of_ensembles(name, counts, other):
     direction /= np.linalg.norm(direction)
     errors, deviations = [], []
     for seed, count in enumerate(counts):
-        error, deviation = ensemble_error(method, count, 2**22 // sum(counts), seed)
+        error, deviation = ensemble_error(method, count, 2**21 // sum(counts), seed)
         errors.append(abs(direction @ error))
         # The three moments are correlated: the sum of absolute values bounds the deviation.
         deviations.append(np.abs(direction) @ deviation)

@@ -39,6 +39,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         from entropyjax.jobs import USER_ERRORS, JobError
         from entropyjax.plots import PlotError
 
+        if isinstance(error, OSError) and error.filename is not None:
+            _leave(FAILED, f"{error.strerror}: {error.filename}; check the path and its permissions.")
         if isinstance(error, JobError):
             _leave(FAILED, str(error))
         if isinstance(error, (*USER_ERRORS, PlotError)):

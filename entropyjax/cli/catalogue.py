@@ -1,6 +1,7 @@
 """Commands that only tell: the models, and this machine."""
 
 import json
+import sys
 from typing import Any
 
 import click
@@ -22,10 +23,14 @@ def models(name: str | None, as_json: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    # Names must stay whole, so that they can be copied; a pipe has no width of its own.
+    console = Console(width=None if sys.stdout.isatty() else 160)
     for key, cls in classes.items():
         console.print(f"[bold]{key}[/bold]: {(cls.__doc__ or '').splitlines()[0]}")
-        table = Table("parameter", "symbol", "default", "unit", "bounds", "meaning", box=None, pad_edge=False)
+        table = Table(box=None, pad_edge=False)
+        for heading in ("parameter", "symbol", "default", "unit", "bounds"):
+            table.add_column(heading, no_wrap=True, min_width=len(heading))
+        table.add_column("meaning")
         for spec in cls.Params.specs().values():
             bounds = str(spec.support).replace("[", "\\[")
             table.add_row(spec.name, spec.symbol, f"{spec.default:g}", spec.unit, bounds, spec.doc)

@@ -1,6 +1,7 @@
 """The run checks itself: a share of the trajectories is rerun with half the step."""
 
 import dataclasses
+import math
 from typing import Any, NamedTuple
 
 import jax
@@ -18,6 +19,9 @@ from entropyjax.results import Failure, Outcome
 EVENT_ORDER = 0.5
 """Order in the step of a noisy lane's event probabilities: crossings between steps go unseen."""
 
+PAIRS = 1024
+"""Least number of trajectories to rerun: with fewer the check resolves nothing."""
+
 
 class Pairs(NamedTuple):
     """Fine minus coarse over an item's pairs: collapse indicator, h at the save times, changed outcomes."""
@@ -29,7 +33,7 @@ class Pairs(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class StepCheck:
-    """Estimated discretisation error of the reported statistics, root mean square over cells.
+    """Estimated discretisation error of the reported statistics, root mean square over cells, at most 1.
 
     Both are differences between a step and half of it on the same noise, less their sampling error,
     extrapolated to step zero with the method's order.
@@ -60,10 +64,13 @@ class StepCheck:
 def check_step(ensemble: Ensemble, share: float, memory_bytes: int) -> StepCheck:
     """Rerun a share of each cell's trajectories with half the step, on the same Brownian paths.
 
+    At least `PAIRS` trajectories in all are rerun, if there are as many.
+
     The coarse member of a pair takes the sums of the fine one's increments.
     """
     least = 2 if ensemble.noisy or ensemble.population else 1
-    replicates = min(ensemble.replicates, max(least, round(share * ensemble.replicates)))
+    wanted = max(least, round(share * ensemble.replicates), math.ceil(PAIRS / ensemble.n_cells))
+    replicates = min(ensemble.replicates, wanted)
     pilot = dataclasses.replace(
         ensemble, replicates=replicates, stride=ensemble.index_stride, observables=("normalised_entropy",)
     )
@@ -80,7 +87,7 @@ def check_step(ensemble: Ensemble, share: float, memory_bytes: int) -> StepCheck
     total = int(cells.collapse.count.sum())
     return StepCheck(
         step=float(ensemble.grid.step),
-        collapse_error=float(limit * collapse),
+        collapse_error=float(min(limit * collapse, 1.0)),
         collapse_uncertainty=float(limit * uncertainty),
         entropy_error=float(np.max(entropy) / (1.0 - 2.0**-order)),
         changed=float(cells.changed.sum() / max(total, 1)),

@@ -95,6 +95,8 @@ def _horizon(ensemble: Ensemble, cells: Statistics) -> np.ndarray:
     if not ensemble.noisy and ensemble.replicates == 1:
         exact = cells.horizon_time
         return np.where(exact.count > 0, exact.mean, np.inf)
+    if "entropy" not in cells.observables:
+        return np.full(ensemble.n_cells, np.inf)
     entropy = cells.observables["entropy"]
     error = np.sqrt(entropy.variance / np.maximum(entropy.count, 1))
     times = np.asarray(ensemble.grid.times(), float)

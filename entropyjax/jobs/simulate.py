@@ -11,10 +11,9 @@ import numpy as np
 import xarray as xr
 
 from entropyjax.ensemble import sample_paths
-from entropyjax.io.config import SweepConfig, load
+from entropyjax.io.config import ConfigError, SweepConfig, load
 from entropyjax.io.store import check_target, write_result
 from entropyjax.jobs.build import build_ensemble
-from entropyjax.jobs.errors import JobError
 from entropyjax.jobs.sweep import Progress, sweep
 from entropyjax.models import MODELS, AbstractModel
 from entropyjax.params import AbstractParams
@@ -23,7 +22,7 @@ from entropyjax.solve import Grid
 
 def simulate(
     source: AbstractModel | str | os.PathLike | Mapping[str, Any] | SweepConfig,
-    params: AbstractParams | None = None,
+    params: AbstractParams | Mapping[str, float] | None = None,
     *,
     paths: int = 16,
     overrides: Sequence[str] = (),
@@ -36,7 +35,7 @@ def simulate(
     **Arguments:**
 
     - `source`: a model, or a configuration (TOML path, mapping or `SweepConfig`) without axes.
-    - `params`: the model's parameters, by default its defaults; only with a model.
+    - `params`: the model's parameters, or some of them by name, the rest at their defaults; only with a model.
     - `paths`: how many whole trajectories to return beside the statistics, as `path_<observable>`.
     - `overrides`: texts `dotted.path=value`, only with a configuration.
     - `out`: path of a zarr store to write.
@@ -46,18 +45,23 @@ def simulate(
 
     **Returns:** a dataset over time, outcomes and paths.
 
-    **Raises:** `ConfigError` and others as `sweep` does; `JobError` if the configuration has axes.
+    **Raises:** `ConfigError` and others as `sweep` does; and `ConfigError` too if the configuration has axes.
     """
+    if isinstance(source, type) and issubclass(source, AbstractModel):
+        raise ConfigError([f"simulate takes a model object; write {source.__name__}() for {source.__name__}."])
     if isinstance(source, AbstractModel):
         source = model_config(source, params)
     elif params is not None:
-        raise JobError("params goes with a model object; a configuration has its own [params] table.")
+        raise ConfigError(["params goes with a model object; a configuration has its own [params] table."])
     given = source.to_dict() if isinstance(source, SweepConfig) else source
-    texts = [*overrides, *(f"run.{name}={_toml(value)}" for name, value in run.items())]
+    given_texts = [overrides] if isinstance(overrides, str) else overrides
+    texts = [*given_texts, *(f"run.{name}={_toml(value)}" for name, value in run.items())]
     config = load(given, texts)
     if config.axes:
         names = ", ".join(axis.path for axis in config.axes)
-        raise JobError(f"simulate takes one orchestrator, and this configuration has axes over {names}; use sweep.")
+        raise ConfigError(
+            [f"simulate takes one orchestrator, and this configuration has axes over {names}; use sweep."]
+        )
     if out is not None:
         check_target(out)
     dataset = sweep(config, progress=progress)
@@ -67,9 +71,9 @@ def simulate(
     return dataset
 
 
-def model_config(model: AbstractModel, params: AbstractParams | None) -> dict[str, Any]:
+def model_config(model: AbstractModel, params: AbstractParams | Mapping[str, float] | None) -> dict[str, Any]:
     """Return the configuration of a model object and its parameters."""
-    values = params if params is not None else model.params()
+    values = params if isinstance(params, AbstractParams) else model.params(**(params or {}))
     names = type(values).specs()
     table = {"name": MODELS.name_of(model), **vars(model)}
     return {"model": table, "params": {name: float(getattr(values, name)) for name in names}}

@@ -31,9 +31,14 @@ def _headline(dataset: xr.Dataset, config: dict[str, Any]) -> str:
     size = " x ".join(f"{dataset.sizes[name]} {name}" for name in names)
     cells = f"{size} cells" if size else "one cell"
     title = f"{dataset.attrs['title']}: " if dataset.attrs["title"] else ""
+    # What an axis varies is told by its values; a method belongs to the dynamics.
+    varied = {axis["path"]: "/".join(map(str, axis["values"])) for axis in config["axes"]}
+    shown = [str(varied.get(f"run.{key}", run[key])) for key in ("dynamics", "method", "precision")]
+    if "run.dynamics" in varied:
+        del shown[1]
     return (
-        f"{title}{int(dataset.failure_count.sum()):,} trajectories ({run['dynamics']}, {run['method']}, "
-        f"{run['precision']}) over {cells}, T = {run['horizon']:g} steps, seed {run['seed']}."
+        f"{title}{int(dataset.failure_count.sum()):,} trajectories ({', '.join(shown)}) over {cells}, "
+        f"T = {run['horizon']:g} steps, seed {varied.get('run.seed', run['seed'])}."
     )
 
 
@@ -43,9 +48,10 @@ def _outcomes(dataset: xr.Dataset) -> str:
     shares = {str(name): float(counts.sel(outcome=name)) / total for name in counts.outcome.values}
     parts = [f"{name.replace('_', ' ')} {share:.1%}" for name, share in shares.items()]
     line = "Outcomes: " + ", ".join(parts) + "."
-    if dataset.collapse_probability.ndim == 0:
+    if dataset.collapse_probability.ndim == 0 and int(dataset.trajectories) > 1:
         low, high = dataset.collapse_interval.values
         line += f" Collapse probability in [{low:.3f}, {high:.3f}] (Wilson 95%)."
+    if dataset.collapse_probability.ndim == 0:
         line += f" Cognitive horizon {float(dataset.cognitive_horizon):.3g} steps."
     return line
 

@@ -11,7 +11,7 @@ import xarray as xr
 from entropyjax.ensemble import Accumulator, Ensemble, Plan, from_arrays, make_plan, run_chunks, to_arrays
 from entropyjax.io.config import SweepConfig, load
 from entropyjax.io.store import Journal, StoreError, check_target, open_result, write_result
-from entropyjax.jobs.build import build_ensemble
+from entropyjax.jobs.build import build_ensemble, parameter_cells
 from entropyjax.jobs.dataset import Variable, assemble, margin_curve, variables
 from entropyjax.jobs.errors import JobError
 from entropyjax.jobs.step import settle_step
@@ -88,11 +88,12 @@ def _run(config: SweepConfig, journal: Journal | None, progress: Progress | None
     reports: list[Any] = []
     ensemble = None
     members = list(variants(config))
+    sizes = [len(parameter_cells(variant)) * variant.run.replicates for variant in members]
     for number, variant in enumerate(members):
 
-        def tell(done: int, total: int, what: str, number: int = number) -> None:
+        def tell(done: int, what: str, before: int = sum(sizes[:number])) -> None:
             if progress is not None:
-                progress(number * total + done, len(members) * total, what)
+                progress(before + done, sum(sizes), what)
 
         with jax.enable_x64(variant.run.precision == "float64"):
             ensemble = build_ensemble(variant)
@@ -100,6 +101,11 @@ def _run(config: SweepConfig, journal: Journal | None, progress: Progress | None
         parts.append(part)
         reports.append(report)
     assert ensemble is not None
+    if not any(part["trajectories"].values.sum() for part in parts):
+        raise JobError(
+            "Every trajectory failed, most by non-finite or diverging states; use a smaller run.step or check "
+            f"the parameters (run.step = {float(ensemble.grid.step):g} step)."
+        )
     return assemble(config, parts, ensemble, reports)
 
 
@@ -108,7 +114,7 @@ def _variant(
     ensemble: Ensemble,
     number: int,
     journal: Journal | None,
-    progress: Progress,
+    progress: Callable[[int, str], None],
     devices: int | None,
 ) -> tuple[dict[str, Variable], dict[str, Any]]:
     """Run one variant, taking from the journal what is there; return its variables and its report."""
@@ -117,7 +123,7 @@ def _variant(
     settled = journal.noted("step", number) if journal else None
     if settled is None:
         make_plan(ensemble, memory, devices)
-        progress(0, total, "checking the step")
+        progress(0, "checking the step")
         settled = settle_step(config, ensemble)._asdict()
         if journal:
             journal.note("step", number, settled)
@@ -127,17 +133,12 @@ def _variant(
     cells = Accumulator(ensemble.n_cells, plan.blocks)
     for start, _, arrays in journal.chunks(number) if journal else ():
         cells.add(start, from_arrays(arrays))
-    progress(min(cells.items * plan.block, total), total, "integrating")
+    progress(min(cells.items * plan.block, total), "integrating")
     for start, end, statistics in run_chunks(ensemble, plan, _todo(plan, cells.items)):
         if journal:
             journal.commit(number, start, end, to_arrays(statistics))
         cells.add(start, statistics)
-        progress(min(end * plan.block, total), total, "integrating")
-    if cells.cells.outcomes.sum() == 0:
-        raise JobError(
-            "Every trajectory failed, most by non-finite or diverging states; use a smaller run.step or check "
-            f"the parameters (run.step = {float(grid.step):g} step)."
-        )
+        progress(min(end * plan.block, total), "integrating")
     out = variables(ensemble, cells.cells)
     curve = margin_curve(config, ensemble)
     if curve is not None:

@@ -33,6 +33,10 @@ class Registry(Generic[T]):
         """Return a decorator that registers a class under `name`."""
 
         def add(cls: C) -> C:
+            taken = self._items.get(name)
+            # The same definition may run twice, as a cell of a notebook does.
+            if taken is not None and taken.__qualname__ != cls.__qualname__:
+                raise ValueError(f"The {self.kind} name '{name}' is taken by {taken.__qualname__}; choose another.")
             self._items[name] = cls
             return cls
 
@@ -59,5 +63,13 @@ class Registry(Generic[T]):
         return self._items[name]
 
     def name_of(self, item: T) -> str:
-        """Return the name under which the class of `item` is registered."""
-        return next(name for name in self.names() if self._items[name] is type(item))
+        """Return the name under which the class of `item` is registered.
+
+        **Raises:** `UnknownNameError` if it is not.
+        """
+        for name in self.names():
+            if self._items[name] is type(item):
+                return name
+        raise UnknownNameError(
+            f'{type(item).__name__} is not a registered {self.kind}; put @register("name") above its class.'
+        )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 
@@ -42,11 +43,14 @@ def _unit(unit: str) -> str:
 def make(cls: type[P], values: Mapping[str, Any]) -> P:
     """Build a parameter set from values by name, the rest at their defaults.
 
+    Values that are being traced (under `jax.grad`, `jax.vmap`) have no number yet and are not checked.
+
     **Raises:** `ParameterError` for an unknown name or a value outside its bounds.
     """
     for name, value in values.items():
-        check_value(cls, name, value)
-    return cls(**values)
+        if not isinstance(value, jax.core.Tracer):
+            check_value(cls, name, value)
+    return cls(**{name: float(value) if isinstance(value, int) else value for name, value in values.items()})
 
 
 def get(params: AbstractParams, name: str) -> Any:

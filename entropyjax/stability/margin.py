@@ -25,7 +25,7 @@ def margin_context(params: Any) -> Scalar:
 
 
 def margin_window(params: Any) -> Scalar:
-    """Return the window W in ktok at which M = 0 on a fixed point, with s = 1.
+    """Return the window W in ktok at which M = 0 on a fixed point, with s = 1, or s(0) if kappa = 0.
 
         W = (tau_sys + N tau_d + c) / (eta (Delta_eff / ln(N_e - 1) - 1)^{1/n})
 
@@ -34,7 +34,8 @@ def margin_window(params: Any) -> Scalar:
     the boundary of collapse there.
     """
     log_rivals = jnp.log(ctx.rivals(params))
-    evidence = ctx.effective_evidence(params, jnp.ones_like(log_rivals))
+    moving = jnp.asarray(params.resolution_rate) > 0.0
+    evidence = ctx.effective_evidence(params, jnp.where(moving, 1.0, params.initial_progress))
     excess = evidence / jnp.where(log_rivals > 0.0, log_rivals, 1.0) - 1.0
     root = jnp.where(excess > 0.0, excess, 1.0) ** (1.0 / jnp.asarray(params.dilution_order))
     static = params.system_tokens + params.n_agents * params.roster_tokens

@@ -83,9 +83,7 @@ def _label(upper: Axes, lower: Axes, title: str, tables: list[Table]) -> None:
     upper.plot([], [], "x", color="0.4", markersize=5.5, label="half-attention length $\\eta W$")
     if any(len(table.check_points) for table in tables):
         upper.plot([], [], "o", color="0.4", markerfacecolor="none", label="published, not fitted")
-    lower.legend(
-        *upper.get_legend_handles_labels(), loc="upper left", bbox_to_anchor=(-0.09, -0.45), handlelength=3.0
-    )
+    lower.legend(*upper.get_legend_handles_labels(), loc="upper left", bbox_to_anchor=(-0.09, -0.45), handlelength=3.0)
     lower.axhline(0.0, color="0.5", linewidth=0.7, zorder=1)
     lower.margins(y=0.2)
     lower.set_xscale("log", base=2)
@@ -99,6 +97,4 @@ def _label(upper: Axes, lower: Axes, title: str, tables: list[Table]) -> None:
     if window < end:
         for axes in (upper, lower):
             axes.axvspan(window, end, color="0.93", linewidth=0.0, zorder=0)
-        upper.text(
-            window * 1.1, 103.0, "extrapolated\nbeyond the\nwindow", color="0.35", fontsize=8.0, va="top"
-        )
+        upper.text(window * 1.1, 103.0, "extrapolated\nbeyond the\nwindow", color="0.35", fontsize=8.0, va="top")

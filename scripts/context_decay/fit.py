@@ -63,9 +63,7 @@ def fit_curve(points: Array, window: float, order: float | None = None) -> Curve
     length, measured = points.T
     estimated = np.array([True, True, order is None])
     if len(points) < estimated.sum():
-        raise ValueError(
-            f"{len(points)} points cannot determine {estimated.sum()} parameters: add points or give n"
-        )
+        raise ValueError(f"{len(points)} points cannot determine {estimated.sum()} parameters: add points or give n")
 
     def full(free: Array) -> Array:
         return free if order is None else np.append(free, order)

@@ -37,10 +37,7 @@ def source(tables: Mapping[str, Table], fits: Mapping[str, CurveFit], key: str, 
 
 def _where(table: Table) -> str:
     lengths = ", ".join(f"{length:g}" for length in table.points[:, 0])
-    return (
-        f"{table.benchmark.title} (arXiv:{table.benchmark.arxiv}) at {lengths} ktok, "
-        "scripts/fit_context_decay.py"
-    )
+    return f"{table.benchmark.title} (arXiv:{table.benchmark.arxiv}) at {lengths} ktok, scripts/fit_context_decay.py"
 
 
 def _quality(fit: CurveFit, index: int) -> str:

@@ -1,5 +1,6 @@
 """Defaults that depend on other keys, and what a change of the dynamics resets."""
 
+import math
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -9,6 +10,8 @@ from entropyjax.models import MODELS
 from entropyjax.solve import DEFAULT_METHOD
 
 _RUN = {name: field.default for name, field in RunConfig.model_fields.items()}
+_LONGEST = 1e9
+_MOST_INTERVALS = 1024
 _MODEL = ModelConfig.model_fields["name"].default
 
 
@@ -28,6 +31,10 @@ def fill(data: dict[str, Any]) -> dict[str, Any]:
         "step": None if known == "agents" else _RUN["step"],
         "replicates": 1 if _lone(known, data) else _RUN["replicates"],
     }
+    horizon = run.get("horizon", _RUN["horizon"])
+    if isinstance(horizon, (int, float)) and not isinstance(horizon, bool) and 0.0 < horizon < _LONGEST:
+        steps = max(1, round(horizon))
+        wanted["save_intervals"] = math.ceil(steps / math.ceil(steps / _MOST_INTERVALS))
     # A null, which only a mapping can hold, is the same as an absent key.
     given = {key: value for key, value in run.items() if value is not None}
     return {**data, "run": {**wanted, **given}}
@@ -39,14 +46,8 @@ def change(data: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
     New dynamics reset what belongs to the old ones and is not among `values`: the method, the step to or
     from agents, and the replicates to or from an ODE without a population.
     """
-    run = data.get("run")
-    old = run.get("dynamics") if isinstance(run, dict) else None
-    new = values.get("run.dynamics", old)
-    if isinstance(run, dict) and new != old:
-        stale = {"method"}
-        stale |= {"step"} if "agents" in (old, new) else set()
-        stale |= {"replicates"} if _lone(old, data) or _lone(new, data) else set()
-        data = {**data, "run": {key: value for key, value in run.items() if key not in stale}}
+    if "run.dynamics" in values:
+        data = without_stale(data, values["run.dynamics"])
     for path, value in values.items():
         data = put(data, split(path), plain(value))
     axes = data.get("axes")
@@ -54,6 +55,20 @@ def change(data: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
         kept = (axis for axis in axes if not (isinstance(axis, dict) and path_of(axis) in values))
         data = {**data, "axes": tuple(kept)}
     return data
+
+
+def without_stale(data: dict[str, Any], dynamics: Any) -> dict[str, Any]:
+    """Return `data` without the keys of [run] that belong to other dynamics than the new ones."""
+    run = data.get("run")
+    if not isinstance(run, dict):
+        return data
+    old = run.get("dynamics", _RUN["dynamics"])
+    if dynamics == old:
+        return data
+    stale = {"method"}
+    stale |= {"step"} if "agents" in (old, dynamics) else set()
+    stale |= {"replicates"} if _lone(old, data) or _lone(dynamics, data) else set()
+    return {**data, "run": {key: value for key, value in run.items() if key not in stale}}
 
 
 def _lone(dynamics: Any, data: dict[str, Any]) -> bool:

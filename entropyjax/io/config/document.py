@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from entropyjax.io.config.defaults import without_stale
 from entropyjax.io.config.errors import ConfigError, Problem
 from entropyjax.io.config.layers import Layer, Override, read_toml
 from entropyjax.io.config.samples import anchor
@@ -29,9 +30,12 @@ class Document:
         for layer in self.layers:
             self.data = _merged(self.data, layer.data)
         problems = []
-        for text in overrides:
+        for text in [overrides] if isinstance(overrides, str) else overrides:
             try:
                 override = Override(text)
+                if override.parts == ("run", "dynamics") and not any(_sets_dynamics(o) for o in self.layers):
+                    # What the file gives for other dynamics does not stand in the way of new ones.
+                    self.data = without_stale(self.data, override.value)
                 if override.parts[0] == "base":
                     raise ConfigError([f"{override.label}: base is read before overrides; write it in the file."])
                 self.data = override.onto(self.data, directory)
@@ -85,6 +89,10 @@ def _with_bases(source: Source) -> list[Layer]:
         layers.append(layer)
     layer.data = anchor(layer.data, directory)
     return layers[::-1]
+
+
+def _sets_dynamics(layer: Layer) -> bool:
+    return isinstance(layer, Override) and layer.parts[0] == "run"
 
 
 def _identity(path: str | os.PathLike[str]) -> str:

@@ -77,7 +77,9 @@ class RunConfig(BaseModel):
     method: str = _field("ri6", "-", "Registered solver path of these dynamics.")
     horizon: float = _field(128.0, "step", "Time up to which trajectories run.", gt=0.0)
     step: float | None = _field(0.25, "step", "Solver step; absent for agents.", gt=0.0)
-    save_intervals: int = _field(128, "-", "Intervals between save times.", ge=1, le=100_000)
+    save_intervals: int = _field(
+        128, "-", "Intervals between save times; by default one a step, in at most 1024.", ge=1, le=100_000
+    )
     replicates: int = _field(1024, "-", "Trajectories of a cell.", ge=1, lt=2**32)
     seed: int = _field(0, "-", "Seed of all randomness.", ge=0, le=2**63 - 1)
     precision: Literal["float32", "float64"] = _field("float32", "-", "Floating type.")

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from entropyjax.io import provenance
 from entropyjax.io.store.result import StoreError
 
 _SCHEMA = 1
@@ -31,6 +32,7 @@ class Journal:
         self.folder = Path(f"{os.fspath(result)}.partial")
         self._manifest = self.folder / "manifest.jsonl"
         self._run_id = run_id
+        self._version = provenance.versions()["entropyjax"]
 
     def exists(self) -> bool:
         """Return whether there is a journal to resume."""
@@ -46,10 +48,16 @@ class Journal:
             found = self._entries()
             header = found[0] if found else {}
             same = header.get("schema") == _SCHEMA and header.get("run_id") == self._run_id
+            version = header.get("version")
             if resume and not same:
                 raise StoreError(
                     f"{self.folder} is the journal of another run ({header.get('run_id', 'unreadable')}, this "
                     f"configuration is {self._run_id}); choose another --out or delete the folder."
+                )
+            if resume and version != self._version:
+                raise StoreError(
+                    f"{self.folder} was begun with version {version} of entropyjax, and this is {self._version}, whose "
+                    "numbers may differ; go back to that version, choose another --out, or delete the folder."
                 )
             if not resume:
                 raise StoreError(
@@ -62,7 +70,7 @@ class Journal:
                     file.write(b"\n")
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._append({"schema": _SCHEMA, "run_id": self._run_id})
+        self._append({"schema": _SCHEMA, "run_id": self._run_id, "version": self._version})
 
     def note(self, kind: str, variant: int, value: Any) -> None:
         """Record a small JSON value under a kind and the number of a variant."""
