@@ -18,7 +18,8 @@ def test_a_taken_name_is_refused_and_a_repeated_definition_is_not():
         return One
 
     define()
-    assert registry.get("one") is define()
+    again = define()
+    assert registry.get("one") is again
 
     with pytest.raises(ValueError, match=r"The thing name 'one' is taken by .*One; choose another"):
 
