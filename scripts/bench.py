@@ -58,10 +58,11 @@ def _cpuinfo() -> list[str]:
         return []
 
 
-def measure(sweep: Path, replicates: int, folder: Path) -> dict[str, Any]:
+def measure(sweep: Path, replicates: int, overrides: list[str], folder: Path) -> dict[str, Any]:
     """Return the figures of one size of the sweep."""
     out = folder / f"bench-{replicates}.zarr"
     options = ["--out", str(out), "--set", f"run.replicates={replicates}", "--quiet"]
+    options += [part for text in overrides for part in ("--set", text)]
     figures = run(["-m", "entropyjax", "sweep", str(sweep), *options])
     from entropyjax.io.store import open_result
 
@@ -77,6 +78,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sweep", type=Path, default=ROOT / "sweeps" / "agents_by_window.toml")
     parser.add_argument("--replicates", type=int, nargs="+", default=[1024])
+    parser.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", help="as for entropyjax sweep")
     parser.add_argument("--json", type=Path, help="file for the figures")
     options = parser.parse_args()
     record: dict[str, Any] = {"machine": machine(), "imports": run(["-c", IMPORTS]), "runs": []}
@@ -86,7 +88,7 @@ def main() -> None:
     print(f"imports alone: {record['imports']['peak_mib']:.0f} MiB")
     with tempfile.TemporaryDirectory() as folder:
         for replicates in options.replicates:
-            result = measure(options.sweep, replicates, Path(folder))
+            result = measure(options.sweep, replicates, options.set, Path(folder))
             record["runs"].append(result)
             print(
                 f"{result['trajectories']:>12,} trajectories: {result['wall_s']:.1f} s wall, "

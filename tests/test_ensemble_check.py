@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from entropyjax.ensemble import Ensemble, check_step
+from entropyjax.ensemble import Ensemble, EnsembleError, check, check_step
 from entropyjax.models import Star
 from entropyjax.params import cast
 from entropyjax.solve import METHODS, Criteria, Grid, solve
@@ -59,15 +59,18 @@ def test_a_small_step_of_the_ode_has_no_error():
     assert found.changed == 0.0
 
 
-def test_a_share_is_rerun_and_never_less_than_two():
+def test_a_share_is_rerun_and_never_less_than_two(monkeypatch):
+    assert check_step(request("euler_maruyama", 1.0, 64), 1e-6, MEMORY).pairs == 128, "too few to leave any out"
+    monkeypatch.setattr(check, "PAIRS", 1)
     found = check_step(request("euler_maruyama", 1.0, 64), 1e-6, MEMORY)
     assert found.pairs == 4
     # Four pairs that are alike do not show that the step is right.
     assert found.collapse_uncertainty > 0.1
 
 
-def test_the_pairs_are_two_runs_on_one_path():
+def test_the_pairs_are_two_runs_on_one_path(monkeypatch):
     """The estimate, remade from single solves: half the step against `substeps=2`."""
+    monkeypatch.setattr(check, "PAIRS", 1)
     ensemble = request("euler_maruyama", 1.0, 64)
 
     def lane(cell, replicate, agents, window):
@@ -100,3 +103,11 @@ def test_a_step_that_fails_is_no_pair():
     found = check_step(request("rk4", 1.0, 1, cells={"focus_rate": np.array([1.0, 1e4])}), 1.0, MEMORY)
     assert found.pairs == 1
     assert np.isfinite(found.error)
+
+
+def test_the_stiff_path_is_refused_in_float32():
+    """Its root finder takes rounding for divergence there; see `AdaptiveStiff`."""
+    single = request("adaptive_stiff", 1.0, 1, dtype=np.dtype("float32"))
+    with pytest.raises(EnsembleError, match=r"does not converge reliably in float32; set run.precision"):
+        single.check()
+    request("adaptive_stiff", 1.0, 1).check()

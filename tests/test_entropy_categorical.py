@@ -164,7 +164,6 @@ def test_the_covariance_is_the_rate_of_the_entropy(seed):
     assert abs(float(rate + categorical.covariance(z, w, v))) < 1e-13 * (1.0 + np.abs(logits).max())
 
 
-@pytest.mark.xfail(reason="covariance centres by the mean, which cancels once one executor has nearly all.")
 def test_the_covariance_keeps_its_precision_when_focused():
     """Two executors: Cov(z, v) = x q (1-q) (v_0 - v_1), to some ulp at every gap."""
     for gap in (5.0, 10.0, 15.0, 20.0):

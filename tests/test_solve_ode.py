@@ -203,13 +203,6 @@ def test_a_stiff_lane_in_float64(references):
     assert results[1].steps[lane] < results[0].steps[lane] // 3
 
 
-@pytest.mark.slow
-@pytest.mark.xfail(reason="In float32 the root finder of the implicit method takes rounding for divergence.")
-def test_a_stiff_lane_in_float32():
-    result = solver("adaptive_stiff", jnp.float32, 1, 4, max_steps=256)(stack([STIFF]), 4.0)
-    assert int(result.failure[0]) == Failure.NONE
-
-
 def test_event_times_converge_with_order_four(references):
     """Steps four times as small, on every event of two runs; the states are of order 5, so the interpolant shows."""
     errors = []

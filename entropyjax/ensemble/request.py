@@ -11,7 +11,7 @@ from jaxtyping import Array
 from entropyjax.agents import check_rates
 from entropyjax.ensemble.population import AbstractDistribution
 from entropyjax.models import AbstractModel
-from entropyjax.solve import AbstractMethod, Criteria, Grid
+from entropyjax.solve import METHODS, AbstractMethod, Criteria, Grid
 
 OBSERVABLES = ("entropy", "normalised_entropy", "resolution", "loading", "context", "progress")
 """Observables whose mean and variance are kept at the save times unless told otherwise."""
@@ -84,6 +84,11 @@ class Ensemble(eqx.Module):
         if unknown:
             raise EnsembleError(
                 f"'{unknown[0]}' is not an observable of this model; it has {', '.join(self.model.observables)}."
+            )
+        if self.method.needs_float64 and np.dtype(self.dtype) != np.float64:
+            raise EnsembleError(
+                f"Method {METHODS.name_of(self.method)} does not converge reliably in {np.dtype(self.dtype)}; set "
+                "run.precision to float64."
             )
         if self.stride and self.stride < self.replicates:
             raise EnsembleError(f"stride = {self.stride} must be at least replicates = {self.replicates}.")

@@ -43,10 +43,15 @@ def collision_probability(logits: Float[Array, " n"], weights: Float[Array, " n"
 
 
 def covariance(logits: Float[Array, " n"], weights: Float[Array, " n"], values: Float[Array, " n"]) -> Float[Array, ""]:
-    """Return Cov_p(z, v), the rate at which a logit drift v lowers the entropy: dH/dt = -Cov_p(z, v)."""
+    """Return Cov_p(z, v), the rate at which a logit drift v lowers the entropy: dH/dt = -Cov_p(z, v).
+
+    Both are taken relative to the likeliest executor, whose terms then vanish: as its p -> 1 nothing cancels.
+    """
     p = scheduling_vector(logits, weights)
-    centred = logits - jnp.sum(p * logits)
-    return jnp.sum(p * centred * values)
+    top = jnp.argmax(p)
+    gap = jnp.where(weights > 0.0, logits - logits[top], 0.0)
+    excess = values - values[top]
+    return jnp.sum(p * gap * excess) - jnp.sum(p * gap) * jnp.sum(p * excess)
 
 
 def log_odds(logits: Float[Array, " n"], weights: Float[Array, " n"]) -> Float[Array, ""]:

@@ -105,7 +105,13 @@ class Adaptive(AbstractAdaptive):
 
 @register("adaptive_stiff")
 class AdaptiveStiff(AbstractAdaptive):
-    """Kvaerno's 5(4) ESDIRK pair with adaptive steps, for rates that differ by orders of magnitude."""
+    """Kvaerno's 5(4) ESDIRK pair with adaptive steps, for rates that differ by orders of magnitude.
+
+    In float32 the root finder of its stages takes rounding for divergence once a rate passes about 30/step,
+    and the lane fails with `STEP_LIMIT`: ensembles run it in float64 only.
+    """
+
+    needs_float64: ClassVar[bool] = True
 
     def solver(self) -> diffrax.AbstractSolver:
         return diffrax.Kvaerno5()
