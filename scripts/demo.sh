@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs a sweep of a few seconds, from nothing: makes .venv if it has to, then prints a summary and the
-# places of the figure and the data. A sweep that was interrupted goes on where it stopped.
+# Runs a sweep of about a million trajectories, from nothing: makes .venv if it has to, then prints a
+# summary and the places of the figures and the data. A sweep that was interrupted goes on where it stopped.
 #
 #   scripts/demo.sh [options of `entropyjax sweep`]       relative paths start at the checkout
 #

@@ -106,10 +106,10 @@ def _horizon(ensemble: Ensemble, cells: Statistics) -> np.ndarray:
 def margin_curve(config: SweepConfig, ensemble: Ensemble) -> np.ndarray | None:
     """Return the window in ktok at which M = 0 on the fixed points, for each cell, or `None`.
 
-    None if the sweep has no axes over N and W, or the model has no such curve.
+    None if the sweep has no axes over N and W, draws a population, or its model has no such curve.
     """
     names = {axis.name for axis in split_axes(config)[1]}
-    if not {"n_agents", "context_window"} <= names or not has_margin_window(ensemble.model):
+    if config.population or not {"n_agents", "context_window"} <= names or not has_margin_window(ensemble.model):
         return None
     params = replace(ensemble.constants, {k: v.astype(ensemble.dtype) for k, v in ensemble.cells.items()})
     return np.asarray(margin_window(params), float)
