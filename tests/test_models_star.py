@@ -9,8 +9,8 @@ from mpmath import mp, mpf
 from scipy.optimize import brentq
 
 from entropyjax.models import Star, context as ctx
+from entropyjax.models.gap import focus_at
 from entropyjax.models.orchestrator import OrchestratorState
-from entropyjax.models.star import focus_at
 from entropyjax.params import cast
 
 STAR = Star()

@@ -104,9 +104,17 @@ class AbstractOrchestrator(AbstractModel):
     def forces(self, state: State, params: Any) -> Forces:
         """Return R and C_f in nat/step."""
 
+    def dilution(self, load: Scalar, params: Any) -> tuple[Scalar, Scalar]:
+        """Return the attention m at a load L of the window, and 1 - m without cancellation."""
+        return ctx.attention(params, load), ctx.inattention(params, load)
+
     def attention(self, state: State, params: Any) -> Scalar:
         """Return m, the attention left for the task's signal."""
-        return ctx.attention(params, ctx.load(params, state.context))
+        return self.dilution(ctx.load(params, state.context), params)[0]
+
+    def inattention(self, state: State, params: Any) -> Scalar:
+        """Return 1 - m, the attention that the context takes."""
+        return self.dilution(ctx.load(params, state.context), params)[1]
 
     def drift(self, t: Scalar, state: State, params: Any) -> OrchestratorState:
         del t

@@ -121,7 +121,7 @@ class Replicator(AbstractOrchestrator):
     def forces(self, state: State, params: Any) -> Forces:
         weights = self.weights(params)
         clean = ctx.effective_evidence(params, state.progress) * self.utilities(params)
-        lost = ctx.inattention(params, ctx.load(params, state.context))
+        lost = self.inattention(state, params)
         resolution = categorical.covariance(state.focus, weights, clean - state.focus)
         loading = categorical.covariance(state.focus, weights, clean * lost)
         return Forces(params.focus_rate * resolution, params.focus_rate * loading)

@@ -1,5 +1,6 @@
 """The adaptive path through diffrax: for stiff parameters, and the reference of the fixed-step path."""
 
+import abc
 from typing import Any, ClassVar
 
 import diffrax
@@ -34,9 +35,9 @@ class AbstractAdaptive(AbstractMethod):
     atol: float | None = None
     max_steps: int = 4096
 
+    @abc.abstractmethod
     def solver(self) -> diffrax.AbstractSolver:
         """Return the diffrax solver."""
-        raise NotImplementedError
 
     def integrate(self, problem: Problem) -> LaneResult:
         model, params, grid = problem.model, problem.params, problem.grid

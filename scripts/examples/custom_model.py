@@ -9,12 +9,9 @@ it stands in a script: `register` makes it known for as long as the script runs.
 import argparse
 from typing import Any, ClassVar
 
-import jax.numpy as jnp
-
 import entropyjax as ej
-from entropyjax.entropy import Choice, binary
 from entropyjax.models import context as ctx, register
-from entropyjax.models.orchestrator import AbstractOrchestrator, Forces, OrchestratorState
+from entropyjax.models.gap import AbstractGapOrchestrator
 from entropyjax.params import OrchestratorParams, parameter
 from entropyjax.params.support import UNIT
 
@@ -26,39 +23,14 @@ class PlateauParams(OrchestratorParams):
 
 
 @register("plateau")
-class Plateau(AbstractOrchestrator):
-    """Star with the attention m = m_0 + (1 - m_0) / (1 + L^n). Drift, noise and agents are inherited."""
+class Plateau(AbstractGapOrchestrator):
+    """Star with the attention m = m_0 + (1 - m_0) / (1 + L^n). Drift, noise, forces and agents are inherited."""
 
     Params: ClassVar[type[OrchestratorParams]] = PlateauParams
 
-    def attention(self, state: OrchestratorState, params: Any) -> Any:
-        fall = ctx.attention(params, ctx.load(params, state.context))
-        return params.attention_floor + (1.0 - params.attention_floor) * fall
-
-    def initial_state(self, params: Any) -> OrchestratorState:
-        return OrchestratorState(params.initial_focus, params.initial_progress, params.initial_context)
-
-    def choice(self, focus: Any, params: Any) -> Choice:
-        return binary.choice(focus, ctx.rivals(params))
-
-    def target(self, state: OrchestratorState, params: Any) -> Any:
-        return ctx.effective_evidence(params, state.progress) * self.attention(state, params)
-
-    def gap_direction(self, focus: Any) -> Any:
-        return jnp.ones_like(focus)
-
-    def lead(self, focus: Any, params: Any) -> Any:
-        del params
-        return focus
-
-    def margin(self, state: OrchestratorState, params: Any) -> Any:
-        return self.target(state, params) - jnp.log(ctx.rivals(params))
-
-    def forces(self, state: OrchestratorState, params: Any) -> Forces:
-        evidence = ctx.effective_evidence(params, state.progress)
-        choice = self.choice(state.focus, params)
-        pace = params.focus_rate * state.focus * choice.right * choice.wrong
-        return Forces(pace * (evidence - state.focus), pace * (evidence - self.target(state, params)))
+    def dilution(self, load: Any, params: Any) -> tuple[Any, Any]:
+        rest = 1.0 - params.attention_floor
+        return params.attention_floor + rest * ctx.attention(params, load), rest * ctx.inattention(params, load)
 
 
 def main() -> None:
