@@ -116,8 +116,8 @@ def _bytes_per_item(ensemble: Ensemble) -> int:
 def _bytes_per_lane(ensemble: Ensemble) -> int:
     """Return an upper estimate of the working memory of one lane.
 
-    A step keeps a few dozen copies of the state alive between fused kernels (stages, their columns, the
-    event record); measured peaks stay below this.
+    A step keeps copies of the state alive between fused kernels (stages, their columns, the event record);
+    48 of them is an allowance, not a measurement.
     """
     params = ensemble.constants
     state = jax.eval_shape(lambda: ensemble.model.initial_state(params))

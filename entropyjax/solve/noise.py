@@ -65,7 +65,7 @@ def normal_pair(first: Word, second: Word, dtype: Any) -> tuple[Float[Array, ""]
     """Return two independent standard normals by the Box-Muller transform.
 
     The angle is reduced to [-pi/4, pi/4], where Taylor polynomials of sine and cosine are good to 1e-12,
-    and doubled twice: several times faster on CPU than library sines, which XLA does not vectorise.
+    and doubled twice: on 2 CPU cores five times faster than jnp.sin and jnp.cos, in one run of jax 0.10.2.
     """
     radius = jnp.sqrt(-2.0 * jnp.log(uniform(first, dtype)))
     signed = lax.bitcast_convert_type(second, jnp.int32).astype(dtype)

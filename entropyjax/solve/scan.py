@@ -90,7 +90,7 @@ def draws_on_path(path: Path, number: UInt32[Array, ""], count: int, dtype: Any)
 def failure_code(state: Any) -> Int[Array, ""]:
     """Return `Failure.NONE`, `DIVERGED` or `NON_FINITE` for a state."""
     leaves = jax.tree.leaves(state)
-    # A chain of "and", not a stack: a concatenation in the loop would break XLA's fusion of the step.
+    # A chain of "and", not a stack, keeps concatenations out of the loop.
     small = functools.reduce(operator.and_, [jnp.all(jnp.abs(leaf) < _LIMIT) for leaf in leaves])
     finite = functools.reduce(operator.and_, [jnp.all(jnp.isfinite(leaf)) for leaf in leaves])
     code = jnp.where(finite, Failure.DIVERGED, Failure.NON_FINITE)
