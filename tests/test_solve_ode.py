@@ -141,7 +141,9 @@ def test_order_of_convergence(name):
         dt = horizon / count.astype(float)
 
         def step(number, state):
-            return method.step(STAR, params, number.astype(float) * dt, dt, state, Draws((), ()))
+            return method.step(
+                STAR, params, number.astype(float) * dt, dt, state, STAR.drift(0.0, state, params), Draws((), ())
+            )
 
         return jnp.stack(jax.tree.leaves(jax.lax.fori_loop(0, count, step, STAR.initial_state(params))))
 

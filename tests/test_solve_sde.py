@@ -54,7 +54,7 @@ def weak_errors(method, degree, counts, horizon=1.0):
     @jax.jit
     def columns(dt):
         def one(state, draws):
-            return jnp.stack(method.step(LINEAR, params, 0.0 * dt, dt, state, draws))
+            return jnp.stack(method.step(LINEAR, params, 0.0 * dt, dt, state, None, draws))
 
         basis = Point(jnp.array([1.0, 0.0]), jnp.array([0.0, 1.0]))
         return jax.vmap(lambda draws: jax.vmap(one, in_axes=(0, None), out_axes=1)(basis, draws))(DRAWS)
@@ -131,7 +131,7 @@ def test_weak_order_on_a_nonlinear_system(name):
     @jax.jit
     def grow(states, dt):
         def one(state, draws):
-            return method.step(model, params, 0.0 * dt, dt, state, draws)
+            return method.step(model, params, 0.0 * dt, dt, state, None, draws)
 
         grown = jax.vmap(lambda state: jax.vmap(one, in_axes=(None, 0))(state, tree))(states)
         return jax.tree.map(lambda leaf: leaf.reshape(-1), grown)
@@ -339,5 +339,5 @@ def test_a_step_without_noise_is_the_step_of_the_ode():
     for name, expected in (("euler_maruyama", euler), ("ri6", heun)):
         method = METHODS.get(name)()
         assert isinstance(method, AbstractFixedStep)
-        got = method.step(star, params, zero, dt, state, draws)
+        got = method.step(star, params, zero, dt, state, None, draws)
         np.testing.assert_allclose(jnp.stack(got), jnp.stack(expected), rtol=1e-14)

@@ -10,9 +10,9 @@ from jax import lax
 from jaxtyping import Array, Float, Int
 
 from entropyjax.results import Failure
-from entropyjax.solve.events import Monitor
 from entropyjax.solve.method import AbstractMethod, LaneResult, Problem, register
 from entropyjax.solve.scan import failure_code, finish, select
+from entropyjax.solve.smooth_events import SmoothMonitor
 
 
 class AbstractAdaptive(AbstractMethod):
@@ -41,32 +41,32 @@ class AbstractAdaptive(AbstractMethod):
 
     def integrate(self, problem: Problem) -> LaneResult:
         model, params, grid = problem.model, problem.params, problem.grid
-        monitor = Monitor(model, params, problem.criteria, noisy=False)
+        monitor = SmoothMonitor(model, params, problem.criteria)
         dt = jnp.asarray(grid.step)
         local = dt * jnp.arange(1, grid.steps + 1, dtype=dt.dtype)
 
         def interval(carry: Any, number: Int[Array, ""]) -> tuple[Any, Any]:
-            state, tracker, failure, steps = carry
+            state, record, failure, steps = carry
             start = number.astype(dt.dtype) * dt * grid.steps
             saved = problem.save(start, state, failure == Failure.NONE)
             states, code, taken = self._advance(problem, start, local, state)
             failure = jnp.where(failure > 0, failure, code)
 
-            def visit(tracker: Any, item: Any) -> tuple[Any, None]:
+            def visit(record: Any, item: Any) -> tuple[Any, None]:
                 place, here = item
                 t = start + place.astype(dt.dtype) * dt
-                return monitor.update(tracker, t, dt, here), None
+                return monitor.update(record, t, dt, here, model.drift(t + dt, here, params)), None
 
-            followed, _ = lax.scan(visit, tracker, (jnp.arange(grid.steps), states))
+            followed, _ = lax.scan(visit, record, (jnp.arange(grid.steps), states))
             alive = failure == Failure.NONE
             last = jax.tree.map(lambda leaf: leaf[-1], states)
-            state, tracker = select(alive, (last, followed), (state, tracker))
-            return (state, tracker, failure, steps + taken), saved
+            state, record = select(alive, (last, followed), (state, record))
+            return (state, record, failure, steps + taken), saved
 
-        first = monitor.start(0.0 * dt, problem.state)
+        first = monitor.start(0.0 * dt, problem.state, model.drift(0.0 * dt, problem.state, params))
         carry = (problem.state, first, failure_code(problem.state), jnp.zeros((), jnp.int32))
-        (state, tracker, failure, steps), saved = lax.scan(interval, carry, jnp.arange(grid.intervals))
-        return finish(problem, state, tracker, failure, saved)._replace(steps=steps)
+        (state, record, failure, steps), saved = lax.scan(interval, carry, jnp.arange(grid.intervals))
+        return finish(problem, state, monitor.events(record), failure, saved)._replace(steps=steps)
 
     def _advance(
         self, problem: Problem, start: Float[Array, ""], local: Float[Array, " steps"], state: Any

@@ -10,6 +10,8 @@ from entropyjax.solve.method import register
 from entropyjax.solve.noise import Draws
 from entropyjax.solve.scan import AbstractFixedStep
 
+Scalar = Float[Array, ""]
+
 
 @register("agents")
 class Agents(AbstractFixedStep):
@@ -23,8 +25,8 @@ class Agents(AbstractFixedStep):
         return len(AgentDraws._fields)
 
     def step(
-        self, model: AbstractModel, params: Any, t: Float[Array, ""], dt: Float[Array, ""], state: Any, draws: Draws
+        self, model: AbstractModel, params: Any, t: Scalar, dt: Scalar, state: Any, slope: Any, draws: Draws
     ) -> Any:
-        del t
+        del t, slope
         focus, tokens, dispatch = draws.normals[:3]
         return micro_step(model, params, dt, state, AgentDraws(focus, tokens, dispatch))

@@ -9,6 +9,8 @@ from entropyjax.solve.method import register
 from entropyjax.solve.noise import Draws
 from entropyjax.solve.scan import AbstractFixedStep
 
+Scalar = Float[Array, ""]
+
 
 class AbstractRungeKutta(AbstractFixedStep):
     """Explicit Runge-Kutta method given by its tableau: rows of a, weights b, nodes c."""
@@ -19,11 +21,11 @@ class AbstractRungeKutta(AbstractFixedStep):
     c: ClassVar[tuple[float, ...]]
 
     def step(
-        self, model: AbstractModel, params: Any, t: Float[Array, ""], dt: Float[Array, ""], state: Any, draws: Draws
+        self, model: AbstractModel, params: Any, t: Scalar, dt: Scalar, state: Any, slope: Any, draws: Draws
     ) -> Any:
         del draws
-        slopes: list[Any] = []
-        for node, row in zip(self.c, self.a, strict=True):
+        slopes: list[Any] = [slope]
+        for node, row in zip(self.c[1:], self.a[1:], strict=True):
             terms = [(weight * dt, slope) for weight, slope in zip(row, slopes, strict=True) if weight != 0.0]
             slopes.append(model.drift(t + node * dt, combine(state, *terms), params))
         terms = [(weight * dt, slope) for weight, slope in zip(self.b, slopes, strict=True) if weight != 0.0]

@@ -12,9 +12,13 @@ from jaxtyping import Array, Bool, Float, Int, UInt32
 
 from entropyjax.models import AbstractModel, project
 from entropyjax.results import Failure
-from entropyjax.solve.events import Monitor, Tracker, outcome
+from entropyjax.solve.events import Events, outcome
 from entropyjax.solve.method import AbstractMethod, LaneResult, Path, Problem
 from entropyjax.solve.noise import Draws, coarsen, draw
+from entropyjax.solve.noisy_events import NoisyMonitor
+from entropyjax.solve.smooth_events import SmoothMonitor
+
+Scalar = Float[Array, ""]
 
 _LIMIT = 1e12
 """A component beyond this size counts as diverged (in its own unit)."""
@@ -22,7 +26,8 @@ _LIMIT = 1e12
 
 class _Carry(NamedTuple):
     state: Any
-    tracker: Tracker
+    slope: Any
+    record: Any
     failure: Int[Array, ""]
     projections: Int[Array, ""]
 
@@ -32,9 +37,9 @@ class AbstractFixedStep(AbstractMethod):
 
     @abc.abstractmethod
     def step(
-        self, model: AbstractModel, params: Any, t: Float[Array, ""], dt: Float[Array, ""], state: Any, draws: Draws
+        self, model: AbstractModel, params: Any, t: Scalar, dt: Scalar, state: Any, slope: Any, draws: Draws
     ) -> Any:
-        """Return the state at t + dt."""
+        """Return the state at t + dt; `slope` is the drift at `state`."""
 
     def normals(self, model: AbstractModel, params: Any, state: Any) -> int:
         """Return how many normals a step consumes: one for each Wiener process."""
@@ -45,35 +50,44 @@ class AbstractFixedStep(AbstractMethod):
     def integrate(self, problem: Problem) -> LaneResult:
         model, params, grid = problem.model, problem.params, problem.grid
         noisy = self.dynamics != "ode"
-        monitor = Monitor(model, params, problem.criteria, noisy)
+        monitor = (NoisyMonitor if noisy else SmoothMonitor)(model, params, problem.criteria)
         dt = jnp.asarray(grid.step)
         count = self.normals(model, params, problem.state)
 
+        def drift(t: Scalar, state: Any) -> Any:
+            return model.drift(t, state, params)
+
         @jax.checkpoint
-        def step(carry: _Carry, number: UInt32[Array, ""]) -> tuple[_Carry, None]:
+        def step(carry: _Carry, number: UInt32[Array, ""]) -> _Carry:
             t = number.astype(dt.dtype) * dt
             draws = draws_on_path(problem.path, number, count, dt.dtype)
-            proposal = self.step(model, params, t, dt, carry.state, draws)
+            proposal = self.step(model, params, t, dt, carry.state, carry.slope, draws)
             moved = jnp.asarray(False)
             if noisy:
                 proposal, moved = project(model, proposal)
             failure = jnp.where(carry.failure > 0, carry.failure, failure_code(proposal))
             alive = failure == Failure.NONE
             state = select(alive, proposal, carry.state)
-            tracker = select(alive, monitor.update(carry.tracker, t, dt, state), carry.tracker)
-            return _Carry(state, tracker, failure, carry.projections + (moved & alive).astype(jnp.int32)), None
+            # An ODE's slope serves the event record and the next step; with noise nothing needs it ahead.
+            slope = None if noisy else drift(t + dt, state)
+            record = select(alive, monitor.update(carry.record, t, dt, state, slope), carry.record)
+            return _Carry(state, slope, record, failure, carry.projections + (moved & alive).astype(jnp.int32))
 
-        def interval(carry: _Carry, start: UInt32[Array, ""]) -> tuple[_Carry, Any]:
-            t = start.astype(dt.dtype) * dt
-            saved = problem.save(t, carry.state, carry.failure == Failure.NONE)
-            return lax.scan(step, carry, start + jnp.arange(grid.steps, dtype=jnp.uint32))[0], saved
+        def interval(carry: tuple[_Carry, UInt32[Array, ""]], _: None) -> tuple[Any, Any]:
+            lane, number = carry
+            saved = problem.save(number.astype(dt.dtype) * dt, lane.state, lane.failure == Failure.NONE)
+            return lax.scan(advance, carry, None, length=grid.steps)[0], saved
 
-        zero = jnp.zeros((), jnp.int32)
-        carry = _Carry(problem.state, monitor.start(0.0 * dt, problem.state), failure_code(problem.state), zero)
-        starts = jnp.arange(grid.intervals, dtype=jnp.uint32) * jnp.uint32(grid.steps)
-        carry, saved = lax.scan(interval, carry, starts)
-        return finish(problem, carry.state, carry.tracker, carry.failure, saved)._replace(
-            projections=carry.projections, steps=jnp.asarray(grid.total_steps, jnp.int32)
+        def advance(carry: tuple[_Carry, UInt32[Array, ""]], _: None) -> tuple[Any, None]:
+            lane, number = carry
+            return (step(lane, number), number + jnp.uint32(1)), None
+
+        slope = None if noisy else drift(0.0 * dt, problem.state)
+        record = monitor.start(0.0 * dt, problem.state, slope)
+        lane = _Carry(problem.state, slope, record, failure_code(problem.state), jnp.zeros((), jnp.int32))
+        (lane, _), saved = lax.scan(interval, (lane, jnp.zeros((), jnp.uint32)), None, length=grid.intervals)
+        return finish(problem, lane.state, monitor.events(lane.record), lane.failure, saved)._replace(
+            projections=lane.projections, steps=jnp.asarray(grid.total_steps, jnp.int32)
         )
 
 
@@ -102,10 +116,10 @@ def select(condition: Bool[Array, ""], chosen: Any, other: Any) -> Any:
     return jax.tree.map(lambda a, b: jnp.where(condition, a, b), chosen, other)
 
 
-def finish(problem: Problem, state: Any, tracker: Tracker, failure: Int[Array, ""], saved: Any) -> LaneResult:
+def finish(problem: Problem, state: Any, events: Events, failure: Int[Array, ""], saved: Any) -> LaneResult:
     """Return the result of a lane that has reached the horizon, the last save appended."""
     horizon = jnp.asarray(problem.grid.horizon)
     last = problem.save(horizon, state, failure == Failure.NONE)
     saved = jax.tree.map(lambda rows, row: jnp.concatenate([rows, row[None]]), saved, last)
     zero = jnp.zeros((), jnp.int32)
-    return LaneResult(saved, tracker.events, outcome(tracker.events, horizon), failure, zero, zero, state)
+    return LaneResult(saved, events, outcome(events, horizon), failure, zero, zero, state)

@@ -21,7 +21,10 @@ class EulerMaruyama(AbstractFixedStep):
     order: ClassVar[float] = 1.0
     stability: ClassVar[float] = 2.0
 
-    def step(self, model: AbstractModel, params: Any, t: Scalar, dt: Scalar, state: Any, draws: Draws) -> Any:
+    def step(
+        self, model: AbstractModel, params: Any, t: Scalar, dt: Scalar, state: Any, slope: Any, draws: Draws
+    ) -> Any:
+        del slope
         drift = model.drift(t, state, params)
         columns = model.diffusion(t, state, params)
         root = jnp.sqrt(dt)
@@ -42,7 +45,10 @@ class RI6(AbstractFixedStep):
     order: ClassVar[float] = 2.0
     stability: ClassVar[float] = 2.0
 
-    def step(self, model: AbstractModel, params: Any, t: Scalar, dt: Scalar, state: Any, draws: Draws) -> Any:
+    def step(
+        self, model: AbstractModel, params: Any, t: Scalar, dt: Scalar, state: Any, slope: Any, draws: Draws
+    ) -> Any:
+        del slope
         root = jnp.sqrt(dt)
         drift = model.drift(t, state, params)
         columns = model.diffusion(t, state, params)
