@@ -6,12 +6,13 @@ from typing import Any, NamedTuple, TypeVar
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float
 
 from entropyjax.ensemble.moments import Moments, merge, of_lanes
 from entropyjax.ensemble.request import TIME_BINS
 from entropyjax.results import Failure, Outcome
 from entropyjax.solve import LaneResult
+from entropyjax.solve.sinks import Sample, Tally, Total
 
 T = TypeVar("T")
 
@@ -40,33 +41,29 @@ class Statistics(NamedTuple):
     horizon_time: Moments
 
 
-def reduce_lanes(lanes: LaneResult, keep: Bool[Array, " lanes"], horizon: Float[Array, ""]) -> Statistics:
-    """Return the statistics of one item.
+def contributions(lane: LaneResult, observables: Any, keep: Bool[Array, ""], horizon: Float[Array, ""]) -> Statistics:
+    """Return what one lane adds to the statistics of its item, as sinks.
 
-    **Arguments:** `lanes`: results whose `saved` is already reduced and whose other leaves have a leading
-    axis of lanes; `keep`: which lanes are trajectories (the others are padding); `horizon`: T.
+    **Arguments:** `observables`: what stands for them; `keep`: whether the lane is a trajectory and not padding;
+    `horizon`: T.
     """
-    good = keep & (lanes.failure == Failure.NONE)
+    good = keep & (lane.failure == Failure.NONE)
 
-    def tally(codes: Int[Array, " lanes"], size: int, mask: Bool[Array, " lanes"]) -> Int[Array, " size"]:
-        return jnp.zeros(size, jnp.int32).at[codes].add(mask.astype(jnp.int32))
+    def histogram(time: Float[Array, ""]) -> Tally:
+        happened = good & (time <= horizon)
+        place = jnp.where(happened, time, 0.0) / horizon * TIME_BINS
+        return Tally(jnp.minimum(place.astype(jnp.int32), TIME_BINS - 1), happened, TIME_BINS)
 
-    def histogram(times: Float[Array, " lanes"]) -> Int[Array, " bins"]:
-        happened = good & (times <= horizon)
-        place = jnp.where(happened, times, 0.0) / horizon * TIME_BINS
-        return tally(jnp.minimum(place.astype(jnp.int32), TIME_BINS - 1), TIME_BINS, happened)
+    def timing(time: Float[Array, ""]) -> Sample:
+        return Sample(time, good & (time <= horizon))
 
-    def timing(times: Float[Array, " lanes"]) -> Moments:
-        return of_lanes(times, good & (times <= horizon))
-
-    events = lanes.events
-    counted = jnp.where(good, lanes.projections, 0)
+    events = lane.events
     return Statistics(
-        observables=lanes.saved,
-        outcomes=tally(lanes.outcome, len(Outcome), good),
-        failures=tally(lanes.failure, len(Failure), keep),
-        projections=jnp.sum(counted),
-        projected=jnp.sum((counted > 0).astype(jnp.int32)),
+        observables=observables,
+        outcomes=Tally(lane.outcome, good, len(Outcome)),
+        failures=Tally(lane.failure, keep, len(Failure)),
+        projections=Total(lane.projections, good),
+        projected=Total((lane.projections > 0).astype(jnp.int32), good),
         collapse_histogram=histogram(events.collapse_time),
         resolution_histogram=histogram(events.resolution_time),
         collapse_time=timing(events.collapse_time),
@@ -74,6 +71,15 @@ def reduce_lanes(lanes: LaneResult, keep: Bool[Array, " lanes"], horizon: Float[
         focus_time=timing(events.focus_time),
         horizon_time=timing(events.horizon_time),
     )
+
+
+def add_up(sink: Sample | Tally | Total) -> Any:
+    """Return what a sink comes to over the leading axis of its leaves, which is one of lanes."""
+    if isinstance(sink, Sample):
+        return of_lanes(sink.value, sink.keep)
+    if isinstance(sink, Tally):
+        return jnp.zeros(sink.size, jnp.int32).at[sink.place].add(sink.keep.astype(jnp.int32))
+    return jnp.sum(jnp.where(sink.keep, sink.value, 0))
 
 
 def to_host(statistics: T) -> T:

@@ -9,15 +9,16 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jax.sharding import Mesh, PartitionSpec
-from jaxtyping import Array, Bool, UInt32
+from jaxtyping import Array, Bool, Float, UInt32
 
 from entropyjax.ensemble.moments import Moments, across_lanes
 from entropyjax.ensemble.plan import Plan
 from entropyjax.ensemble.population import draw_population
-from entropyjax.ensemble.reduce import Statistics, reduce_lanes, to_host
+from entropyjax.ensemble.reduce import Statistics, add_up, contributions, to_host
 from entropyjax.ensemble.request import Ensemble
 from entropyjax.params import cast, replace
 from entropyjax.solve import Criteria, LaneResult, solve
+from entropyjax.solve.sinks import Sample, is_sink
 
 _LANE = "lane"
 
@@ -100,17 +101,34 @@ def _chunk(ensemble: Ensemble, items: Items, plan: Plan, mesh: Mesh, function: I
 def item_statistics(ensemble: Ensemble, block: int, item: Items) -> Statistics:
     """Integrate the lanes of one item and reduce them; the paths never leave the loop over time."""
 
-    def lane(replicate: UInt32[Array, ""], keep: Bool[Array, ""]) -> LaneResult:
+    def lane(replicate: UInt32[Array, ""], keep: Bool[Array, ""]) -> tuple[Any, Statistics]:
         def save(params: Any, state: Any, alive: Bool[Array, ""]) -> dict[str, Moments]:
             values = ensemble.model.observe(state, params)
             return {name: across_lanes(values[name], alive & keep, _LANE) for name in ensemble.observables}
 
-        return integrate_lane(ensemble, item, replicate, save)
+        result = integrate_lane(ensemble, item, replicate, save)
+        return result.saved, contributions(result, None, keep, _horizon(ensemble))
 
     replicates, keep = lanes_of(ensemble, block, item)
-    out_axes = LaneResult(None, 0, 0, 0, 0, 0, 0)  # type: ignore[arg-type]
-    lanes = jax.vmap(lane, axis_name=_LANE, out_axes=out_axes)(replicates, keep)
-    return reduce_lanes(lanes, keep, jnp.asarray(ensemble.grid.horizon, ensemble.dtype))
+    saved, lanes = jax.vmap(lane, axis_name=_LANE, out_axes=(None, 0))(replicates, keep)
+    return jax.tree.map(add_up, lanes, is_leaf=is_sink)._replace(observables=saved)
+
+
+def lane_sinks(ensemble: Ensemble, item: Items, lane: UInt32[Array, ""], valid: Bool[Array, ""]) -> Statistics:
+    """Integrate lane number `lane` of an item; return all that it adds to the item's statistics, as sinks."""
+    replicate = item.first + lane
+    keep = valid & (replicate < jnp.uint32(ensemble.replicates))
+
+    def save(params: Any, state: Any, alive: Bool[Array, ""]) -> dict[str, Sample]:
+        values = ensemble.model.observe(state, params)
+        return {name: Sample(values[name], alive & keep) for name in ensemble.observables}
+
+    result = integrate_lane(ensemble, item, replicate, save)
+    return contributions(result, result.saved, keep, _horizon(ensemble))
+
+
+def _horizon(ensemble: Ensemble) -> Float[Array, ""]:
+    return jnp.asarray(ensemble.grid.horizon, ensemble.dtype)
 
 
 def lanes_of(ensemble: Ensemble, block: int, item: Items) -> tuple[UInt32[Array, " block"], Bool[Array, " block"]]:

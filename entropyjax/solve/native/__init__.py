@@ -1,0 +1,1 @@
+"""Native CPU kernels: a traced step as LLVM vector code."""

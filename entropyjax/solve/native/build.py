@@ -1,0 +1,132 @@
+"""Compile the text of a kernel in this process and register it with XLA."""
+
+import ctypes
+import functools
+import hashlib
+import threading
+from typing import Any, Protocol
+
+import jax
+import llvmlite
+import llvmlite.binding as llvm
+import numpy as np
+
+_lock = threading.RLock()
+_engines: dict[str, Any] = {}
+"""Compiled kernels by name; XLA may call them as long as the process lives."""
+
+
+class ObjectCache(Protocol):
+    """Where compiled objects are kept between processes."""
+
+    def get(self, key: str) -> bytes | None:
+        """Return what was kept under a key, or `None`."""
+        ...
+
+    def put(self, key: str, content: bytes) -> None:
+        """Keep `content` under a key, if that is possible."""
+        ...
+
+
+@functools.cache
+def target_machine() -> Any:
+    """Return LLVM's description of this processor, for compilation in process."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    target = llvm.Target.from_default_triple()
+    return target.create_target_machine(
+        cpu=llvm.get_host_cpu_name(), features=host_features(), opt=3, reloc="pic", codemodel="default"
+    )
+
+
+def host_features() -> str:
+    """Return the instruction set extensions of this processor, as LLVM names them."""
+    return llvm.get_host_cpu_features().flatten()
+
+
+def is_x86() -> bool:
+    """Return whether this is an x86 processor."""
+    return target_machine().triple.startswith(("x86", "i686"))
+
+
+def has_reciprocal_estimate() -> bool:
+    """Return whether the processor has AVX-512's estimate of the reciprocal."""
+    return "+avx512f" in host_features().split(",")
+
+
+def vector_bits() -> int:
+    """Return the size of a vector register."""
+    features = host_features().split(",")
+    return 512 if "+avx512f" in features else 256 if "+avx" in features else 128
+
+
+def default_width(dtype: Any) -> int:
+    """Return the lanes that fill two registers: their chains of operations hide each other's latency."""
+    return 2 * vector_bits() // (8 * np.dtype(dtype).itemsize)
+
+
+def attributes() -> str:
+    """Return the attributes of a kernel's functions."""
+    bits = str(vector_bits())
+    pairs = {
+        "target-cpu": llvm.get_host_cpu_name(),
+        "target-features": host_features(),
+        "prefer-vector-width": bits,
+        "min-legal-vector-width": bits,
+        "no-trapping-math": "true",
+    }
+    listed = " ".join(f'"{name}"="{value}"' for name, value in pairs.items())
+    return f"attributes #0 = {{ nounwind {listed} }}\n\n!0 = !{{}}\n"
+
+
+def register(text: str, cache: ObjectCache | None) -> str:
+    """Compile a module with a function `handler`, unless that was done before; return its target's name.
+
+    The key of the cache covers the text, the processor and its features, and the versions of LLVM and llvmlite.
+    """
+    version = f"{llvmlite.__version__} {llvm.llvm_version_info} {llvm.get_host_cpu_name()} {host_features()}"
+    digest = hashlib.sha256(f"{version}\n{text}".encode()).hexdigest()
+    name = f"entropyjax_{digest[:32]}"
+    with _lock:
+        if name in _engines:
+            return name
+        content = cache.get(digest) if cache is not None else None
+        engine = _load(content) if content is not None else None
+        if engine is None:
+            content = _compile(text)
+            engine = _load(content)
+            if cache is not None:
+                cache.put(digest, content)
+        if engine is None:
+            raise RuntimeError("LLVM could not load the object that it compiled.")
+        pointer = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p)(engine.get_function_address("handler"))
+        jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(pointer), platform="cpu")
+        _engines[name] = engine
+    return name
+
+
+def _compile(text: str) -> bytes:
+    machine = target_machine()
+    module = llvm.parse_assembly(text)
+    module.triple = machine.triple
+    module.data_layout = str(machine.target_data)
+    module.verify()
+    tuning = llvm.create_pipeline_tuning_options(speed_level=2)
+    tuning.slp_vectorization = False
+    tuning.loop_vectorization = False
+    tuning.loop_unrolling = False
+    builder = llvm.create_pass_builder(machine, tuning)
+    builder.getModulePassManager().run(module, builder)
+    return machine.emit_object(module)
+
+
+def _load(content: bytes) -> Any:
+    """Return an engine that holds the object, or `None` if it is not one."""
+    try:
+        thing = llvm.ObjectFileRef.from_data(content)
+        engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target_machine())
+        engine.add_object_file(thing)
+        engine.finalize_object()
+        return engine if engine.get_function_address("handler") else None
+    except (RuntimeError, ValueError):
+        return None
