@@ -9,11 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int, UInt32
 
+from entropyjax.ensemble.lanes import Items, integrate_lane, lanes_of
 from entropyjax.ensemble.moments import Moments, of_lanes
 from entropyjax.ensemble.plan import make_plan
 from entropyjax.ensemble.reduce import fold_blocks
 from entropyjax.ensemble.request import Ensemble
-from entropyjax.ensemble.run import Items, integrate_lane, lanes_of, run_chunks
+from entropyjax.ensemble.run import run_chunks
 from entropyjax.results import Failure, Outcome
 
 EVENT_ORDER = 0.5
@@ -76,7 +77,7 @@ def check_step(ensemble: Ensemble, share: float, memory_bytes: int) -> StepCheck
     )
     # A pair runs both members and keeps h at every save time.
     row = 2 * (ensemble.grid.intervals + 1) * np.dtype(ensemble.dtype).itemsize
-    plan = make_plan(pilot, memory_bytes, extra_bytes_per_lane=row)
+    plan = make_plan(pilot, memory_bytes, extra_bytes_per_lane=row, path="scan")
     parts = [part for _, _, part in run_chunks(pilot, plan, range(plan.chunks), pair_statistics)]
     pairs = jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
     cells = Pairs(fold_blocks(pairs.collapse, plan.blocks), fold_blocks(pairs.entropy, plan.blocks), pairs.changed)

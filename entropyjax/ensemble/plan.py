@@ -2,31 +2,29 @@
 
 import dataclasses
 import math
+from typing import Any
 
 import jax
 import numpy as np
 
+from entropyjax.ensemble.paths import Path, choose_path
 from entropyjax.ensemble.request import TIME_BINS, Ensemble, EnsembleError
+from entropyjax.records import Calibration
 
 BLOCK = 1024
 """Most trajectories of one cell that are reduced together."""
 
-LANES = 16384
-"""Lanes that advance together on one device unless memory is short; larger batches were not faster on CPU."""
-
 RESULTS = 4
 """Copies of a chunk's statistics: two chunks are in flight, and the host holds one in double precision."""
 
-ACCELERATOR_LANES = 2**20
-"""The same on an accelerator, which needs many more to be busy (not measured)."""
-
-CHUNK_LANES = 65536
-"""Lanes for one call into the compiled program, which is the unit of progress and of resumption."""
+DEFAULTS = Calibration()
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """How an ensemble runs. None of it changes any trajectory or any block's statistics.
+    """How an ensemble runs.
+
+    The path apart, none of it changes any trajectory or any block's statistics; paths agree to rounding.
 
     **Attributes:**
 
@@ -37,6 +35,7 @@ class Plan:
     - `repeats`: map steps in a chunk, run one after the other by `lax.map`.
     - `devices`: devices that share a chunk through `shard_map`.
     - `bytes_per_lane`: estimate that the memory budget was divided by, a lane's part of the results included.
+    - `path`: the solver path and why it was chosen.
     """
 
     block: int
@@ -46,6 +45,7 @@ class Plan:
     repeats: int
     devices: int
     bytes_per_lane: int
+    path: Path
 
     @property
     def chunk(self) -> int:
@@ -61,7 +61,8 @@ class Plan:
         return (
             f"{self.items} items of {self.block} trajectories in {self.chunks} chunks: {self.devices} device(s) x "
             f"{self.repeats} map steps x {self.vector} items; about "
-            f"{self.vector * self.block * self.bytes_per_lane / 2**20:.0f} MiB of working memory a device"
+            f"{self.vector * self.block * self.bytes_per_lane / 2**20:.0f} MiB of working memory a device; path "
+            f"{self.path.name}, for {self.path.why}"
         )
 
 
@@ -70,12 +71,25 @@ def make_plan(
     memory_bytes: int = 512 * 2**20,
     devices: int | None = None,
     extra_bytes_per_lane: int = 0,
+    *,
+    path: str = "auto",
+    calibration: Calibration = DEFAULTS,
+    lanes: int | None = None,
+    chunk_lanes: int | None = None,
+    cache: Any = None,
 ) -> Plan:
     """Return a plan whose working memory stays within a budget.
 
-    **Arguments:** `memory_bytes`: budget for all local devices together on CPU, for each one otherwise;
-    `devices`: how many local devices to use, by default all;
-    `extra_bytes_per_lane`: what a caller keeps beside the integration.
+    **Arguments:**
+
+    - `memory_bytes`: budget for all local devices together on CPU, for each one otherwise.
+    - `devices`: how many local devices to use, by default all.
+    - `extra_bytes_per_lane`: what a caller keeps beside the integration.
+    - `path`: solver path, one of `PATHS`.
+    - `calibration`: what is known of the device.
+    - `lanes`: lanes that advance together on one device in the scan, instead of the calibration's.
+    - `chunk_lanes`: lanes of a call into the compiled program, likewise.
+    - `cache`: where native kernels are kept between processes.
 
     **Raises:** `EnsembleError` if the request cannot run or one block does not fit the budget.
     """
@@ -87,8 +101,11 @@ def make_plan(
     blocks = math.ceil(ensemble.replicates / BLOCK)
     block = math.ceil(ensemble.replicates / blocks)
     items = ensemble.n_cells * blocks
+    chosen = choose_path(ensemble, block, path, calibration, cache)
+    native = chosen.name == "native"
     results = RESULTS * _bytes_per_item(ensemble)
-    lane = _bytes_per_lane(ensemble) + extra_bytes_per_lane + math.ceil(results / block)
+    # A native kernel keeps its lanes in registers.
+    lane = math.ceil(results / block) + (0 if native else _bytes_per_lane(ensemble) + extra_bytes_per_lane)
     on_cpu = jax.default_backend() == "cpu"
     shared = devices if on_cpu else 1
     budget = memory_bytes // shared
@@ -99,12 +116,15 @@ def make_plan(
             f"{lane} bytes each on {shared} device(s); raise memory_mb."
         )
     fair = math.ceil(items / devices)
-    vector = max(1, min(LANES if on_cpu else ACCELERATOR_LANES, affordable) // block)
-    vector = min(vector, fair)
+    together = lanes or (calibration.scan_lanes if on_cpu else calibration.accelerator_lanes)
+    wanted = chunk_lanes or max(calibration.chunk_lanes, calibration.chunk_work // ensemble.grid.total_steps)
+    if native:
+        together = math.ceil(wanted / devices)
+    vector = min(max(1, min(together, affordable) // block), fair)
     # Every further map step adds its results, and works in the memory of the first.
     repeats = 1 + (budget - vector * block * lane) // (vector * results)
-    repeats = max(1, min(repeats, CHUNK_LANES // (vector * block * devices), math.ceil(fair / vector)))
-    return Plan(block, blocks, items, vector, repeats, devices, lane)
+    repeats = max(1, min(repeats, wanted // (vector * block * devices), math.ceil(fair / vector)))
+    return Plan(block, blocks, items, vector, repeats, devices, lane, chosen)
 
 
 def _bytes_per_item(ensemble: Ensemble) -> int:

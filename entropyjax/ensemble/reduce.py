@@ -23,22 +23,22 @@ class Statistics(NamedTuple):
     Leaves are JAX arrays inside the compiled program and numpy arrays outside, with a leading axis of items or
     cells. `outcomes` (4), `failures` (4) and the histograms (`TIME_BINS`) count trajectories by code or bin.
 
-    `observables` holds moments at the K+1 save times by name, over the trajectories alive at that time;
-    the event times' moments are over the trajectories that had the event. `projections` counts solver
+    `observables` holds `Moments` at the K+1 save times by name, over the trajectories alive at that time;
+    the event times' `Moments` are over the trajectories that had the event. `projections` counts solver
     steps that were projected, `projected` the trajectories that ever were.
     """
 
-    observables: dict[str, Moments]
+    observables: Any
     outcomes: Any
     failures: Any
     projections: Any
     projected: Any
     collapse_histogram: Any
     resolution_histogram: Any
-    collapse_time: Moments
-    resolution_time: Moments
-    focus_time: Moments
-    horizon_time: Moments
+    collapse_time: Any
+    resolution_time: Any
+    focus_time: Any
+    horizon_time: Any
 
 
 def contributions(lane: LaneResult, observables: Any, keep: Bool[Array, ""], horizon: Float[Array, ""]) -> Statistics:

@@ -63,11 +63,13 @@ class AbstractMethod(eqx.Module):
     - `dynamics`: what it integrates: "ode", "sde" (Ito) or "agents".
     - `order`: order of convergence of end values (ODE) or of expectations (SDE); 0 if it does not apply.
     - `needs_float64`: whether ensembles refuse it in float32.
+    - `native`: whether native kernels can be made of it.
     """
 
     dynamics: ClassVar[Dynamics]
     order: ClassVar[float]
     needs_float64: ClassVar[bool] = False
+    native: ClassVar[bool] = True
 
     @abc.abstractmethod
     def integrate(self, problem: Problem) -> LaneResult:

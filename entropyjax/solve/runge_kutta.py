@@ -1,5 +1,6 @@
 """Explicit Runge-Kutta methods: a tableau and a step."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from jaxtyping import Array, Float
@@ -10,6 +11,8 @@ from entropyjax.solve.noise import Draws
 from entropyjax.solve.scan import AbstractFixedStep
 
 Scalar = Float[Array, ""]
+Drift = Callable[[Scalar, Any], Any]
+"""Called as drift(t, state): dy/dt."""
 
 
 class AbstractRungeKutta(AbstractFixedStep):
@@ -20,16 +23,25 @@ class AbstractRungeKutta(AbstractFixedStep):
     b: ClassVar[tuple[float, ...]]
     c: ClassVar[tuple[float, ...]]
 
+    @classmethod
+    def slopes(cls, drift: Drift, t: Scalar, dt: Scalar, state: Any, slope: Any) -> list[Any]:
+        """Return the drift at every stage of a step, the first of which is `slope`."""
+        slopes: list[Any] = [slope]
+        for node, row in zip(cls.c[1:], cls.a[1:], strict=True):
+            slopes.append(drift(t + node * dt, combine(state, *weigh(row, dt, slopes))))
+        return slopes
+
     def step(
         self, model: AbstractModel, params: Any, t: Scalar, dt: Scalar, state: Any, slope: Any, draws: Draws
     ) -> Any:
         del draws
-        slopes: list[Any] = [slope]
-        for node, row in zip(self.c[1:], self.a[1:], strict=True):
-            terms = [(weight * dt, slope) for weight, slope in zip(row, slopes, strict=True) if weight != 0.0]
-            slopes.append(model.drift(t + node * dt, combine(state, *terms), params))
-        terms = [(weight * dt, slope) for weight, slope in zip(self.b, slopes, strict=True) if weight != 0.0]
-        return combine(state, *terms)
+        slopes = self.slopes(lambda t, state: model.drift(t, state, params), t, dt, state, slope)
+        return combine(state, *weigh(self.b, dt, slopes))
+
+
+def weigh(weights: tuple[float, ...], dt: Scalar, slopes: list[Any]) -> list[tuple[Scalar, Any]]:
+    """Return the terms dt * weight * slope that `combine` adds up, those of weight zero left out."""
+    return [(weight * dt, slope) for weight, slope in zip(weights, slopes, strict=True) if weight != 0.0]
 
 
 @register("rk4")
@@ -45,7 +57,11 @@ class RK4(AbstractRungeKutta):
 
 @register("tsit5")
 class Tsit5(AbstractRungeKutta):
-    """The fifth-order method of Tsitouras (Computers & Mathematics with Applications 62, 2011), fixed step."""
+    """The fifth-order method of Tsitouras (Computers & Mathematics with Applications 62, 2011), fixed step.
+
+    **Attributes:** `error`: b less the weights of the embedded fourth-order method; its seventh stage is the
+    drift at the end of the step.
+    """
 
     order: ClassVar[float] = 5.0
     stability: ClassVar[float] = 3.1
@@ -72,3 +88,12 @@ class Tsit5(AbstractRungeKutta):
         2.324710524099774,
     )
     c: ClassVar = (0.0, 0.161, 0.327, 0.9, 0.9800255409045097, 1.0)
+    error: ClassVar[tuple[float, ...]] = (
+        0.0017800110522257773,
+        0.0008164344596567463,
+        -0.007880878010261985,
+        0.1447110071732629,
+        -0.5823571654525553,
+        0.45808210592918686,
+        -1 / 66,
+    )

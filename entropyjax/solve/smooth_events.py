@@ -96,12 +96,15 @@ class SmoothMonitor:
 
         brackets = (record.focus, record.collapse, record.resolution, record.horizon)
         # Batched, this is a selection; a native kernel branches, for few steps hold an event.
-        brackets = lax.cond(gained | lost | resolved | turned, note, lambda kept: kept, brackets)
-        return Record(signals, slopes, *brackets, record.crossings + (gained | lost).astype(jnp.int32))
+        event = gained | lost | resolved | turned
+        focus, collapse, resolution, horizon = lax.cond(event, note, lambda kept: kept, brackets)
+        crossings = record.crossings + (gained | lost).astype(jnp.int32)
+        return Record(signals, slopes, focus, collapse, resolution, horizon, crossings)
 
     def events(self, record: Record) -> Events:
         times = (bracket.time() for bracket in (record.focus, record.collapse, record.resolution, record.horizon))
-        return Events(*times, record.crossings, record.signals.focus > 0.0)
+        focus, collapse, resolution, horizon = times
+        return Events(focus, collapse, resolution, horizon, record.crossings, record.signals.focus > 0.0)
 
     def _evaluate(self, state: Any, slope: Any) -> tuple[Signals, Signals]:
         """Return the signals at `state` and their time derivatives along the drift `slope`."""
@@ -112,10 +115,10 @@ class SmoothMonitor:
 
 
 def _bracket(record: Record, now: Signals, slopes: Signals, name: str, t: Scalar, dt: Scalar) -> Bracket:
-    ends = (getattr(values, name) for values in (record.signals, now, record.slopes, slopes))
-    return Bracket(t, dt, *ends)
+    before, after, rise, fall = (getattr(values, name) for values in (record.signals, now, record.slopes, slopes))
+    return Bracket(t, dt, before, after, rise, fall)
 
 
 def _keep_first(old: Bracket, happened: Bool[Array, ""], new: Bracket) -> Bracket:
     fresh = happened & (old.start == jnp.inf)
-    return Bracket(*(jnp.where(fresh, a, b) for a, b in zip(new, old, strict=True)))
+    return jax.tree.map(lambda a, b: jnp.where(fresh, a, b), new, old)

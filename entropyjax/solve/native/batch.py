@@ -62,7 +62,7 @@ class Kernel:
         others, each with a leading axis of items.
         """
         leaves = jax.tree.leaves(items)
-        inputs = jax.core.eval_jaxpr(self._prelude.jaxpr, self._prelude.consts, *jax.tree.leaves(shared))
+        inputs = jax.core.eval_jaxpr(self._prelude.jaxpr, self._prelude.consts, *jax.tree.leaves(shared))  # pyright: ignore
         shapes = [jax.ShapeDtypeStruct((leaves[0].shape[0], *shape), dtype) for shape, dtype in self._layout.shapes()]
         outputs = jax.ffi.ffi_call(self._target, shapes)(*inputs, *leaves)
         return jax.tree.unflatten(self._structure, _results(self._layout, list(outputs)))

@@ -54,6 +54,13 @@ def has_reciprocal_estimate() -> bool:
     return "+avx512f" in host_features().split(",")
 
 
+def unsuitable() -> str | None:
+    """Return why this processor cannot run native kernels, or `None` if it can."""
+    if not target_machine().triple.startswith(("x86_64", "aarch64", "arm64")):
+        return f"kernels are written for 64-bit x86 and Arm, and this is {target_machine().triple}"
+    return None
+
+
 def vector_bits() -> int:
     """Return the size of a vector register."""
     features = host_features().split(",")

@@ -16,7 +16,7 @@ RULES: dict[str, Callable[[Interpreter, Any, list[Value]], list[Value]]] = {}
 
 def _rule(*names: str) -> Callable[[Any], Any]:
     def register(function: Any) -> Any:
-        RULES.update(dict.fromkeys(names, function))
+        RULES.update((name, function) for name in names)
         return function
 
     return register
@@ -99,7 +99,9 @@ def _cond(self: Interpreter, equation: Any, args: list[Value]) -> list[Value]:
             here = graph.node("eq", (index, graph.constant(number, index.dtype)), np.bool_)
             chosen = [_select(self, here, a, b) for a, b in zip(outs[number], chosen, strict=True)]
         return chosen
-    predicate = index if index.dtype == np.bool_ else graph.node("ne", (index, graph.constant(0, index.dtype)), np.bool_)
+    predicate = (
+        index if index.dtype == np.bool_ else graph.node("ne", (index, graph.constant(0, index.dtype)), np.bool_)
+    )
     if not branches[0].jaxpr.eqns:
         return _branch(self, predicate, branches[1], branches[0], operands)
     if not branches[1].jaxpr.eqns:

@@ -143,7 +143,9 @@ class Emitter:
             if loop.condition.varying:
                 kind = self.type(phi)
                 flag = self.instructions.type(np.bool_, True)
-                value = self.fresh(f"select {flag} {self.name(loop.condition)}, {kind} {value}, {kind} {self.name(phi)}")
+                value = self.fresh(
+                    f"select {flag} {self.name(loop.condition)}, {kind} {value}, {kind} {self.name(phi)}"
+                )
             ends.append(value)
         self._close(pending, ends, self.label)
         self.write(f"br label %{head}")

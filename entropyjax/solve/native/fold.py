@@ -24,7 +24,7 @@ _FOLDS: dict[str, Callable[..., Any]] = {
 }
 
 
-def fold(op: str, values: Sequence[np.generic], dtype: np.dtype) -> np.generic | None:
+def fold(op: str, values: Sequence[Any], dtype: np.dtype) -> Any:
     """Return the result of an operation on constants, or `None` if it is better left to the kernel."""
     if op not in _FOLDS:
         return None

@@ -79,7 +79,7 @@ class Loop(Node):
 class Branch(Node):
     """Nodes that run only if `predicate` holds for some lane."""
 
-    __slots__ = ("body", "outs", "others", "predicate")
+    __slots__ = ("body", "others", "outs", "predicate")
 
 
 class Graph:

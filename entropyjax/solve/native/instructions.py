@@ -113,7 +113,9 @@ class Instructions:
         pieces = []
         for start in range(0, self.width, 16):
             places = "<" + ", ".join(f"i32 {start + lane}" for lane in range(16)) + ">"
-            piece = name if self.width == 16 else fresh(f"shufflevector {kind} {name}, {kind} poison, <16 x i32> {places}")
+            piece = (
+                name if self.width == 16 else fresh(f"shufflevector {kind} {name}, {kind} poison, <16 x i32> {places}")
+            )
             pieces.append(fresh(f"call {part} {full}({part} {piece}, {part} zeroinitializer, i16 -1)"))
         if len(pieces) == 1:
             return pieces[0]
@@ -129,14 +131,19 @@ class Instructions:
     _and = _or = _xor = _bitwise
 
     def _not(self, node: Node, names: list[str], fresh: Any) -> str:
-        ones = self.constant(True if node.dtype == np.bool_ else -1, node.dtype if node.dtype == np.bool_ else np.int64, False)
-        splat = ones if not node.varying else "<" + ", ".join([f"{scalar_type(node.dtype)} {ones}"] * self.width) + ">"
-        return f"xor {self._of(node)} {names[0]}, {splat}"
+        ones = "true" if node.dtype == np.bool_ else "-1"
+        return f"xor {self._of(node)} {names[0]}, {self._repeated(ones, node)}"
 
     def _neg(self, node: Node, names: list[str], fresh: Any) -> str:
+        kind = self._of(node)
         if node.dtype.kind == "f":
-            return f"fneg {self._of(node)} {names[0]}"
-        return f"sub {self._of(node)} zeroinitializer, {names[0]}" if node.varying else f"sub {self._of(node)} 0, {names[0]}"
+            return f"fneg {kind} {names[0]}"
+        return f"sub {kind} {self._repeated('0', node)}, {names[0]}"
+
+    def _repeated(self, text: str, node: Node) -> str:
+        """Return a literal for each lane of a node, or once."""
+        scalar = scalar_type(node.dtype)
+        return "<" + ", ".join([f"{scalar} {text}"] * self.width) + ">" if node.varying else text
 
     def _abs(self, node: Node, names: list[str], fresh: Any) -> str:
         kind = self._of(node)
@@ -235,7 +242,7 @@ class Instructions:
         old, new = node.args[0].dtype, node.dtype
         source, target, flag = self._of(node.args[0]), self._of(node), self.type(np.bool_, node.varying)
         limits = np.iinfo(new)
-        high = np.nextafter(np.asarray(2.0 ** limits.bits if new.kind == "u" else 2.0 ** (limits.bits - 1), old), 0.0)
+        high = np.nextafter(np.asarray(2.0**limits.bits if new.kind == "u" else 2.0 ** (limits.bits - 1), old), 0.0)
         top, bottom = (self.constant(value, old, node.varying) for value in (high, float(limits.min)))
         odd = fresh(f"fcmp uno {source} {name}, {name}")
         above = fresh(f"fcmp ogt {source} {name}, {top}")

@@ -51,7 +51,10 @@ class Interpreter:
         known.update(zip(jaxpr.invars, args, strict=True))
 
         def read(atom: Any) -> Value:
-            return self.literal(atom.val, atom.aval.dtype) if isinstance(atom, core.Literal) else known[atom]
+            if isinstance(atom, core.Literal):
+                aval: Any = atom.aval
+                return self.literal(atom.val, aval.dtype)
+            return known[atom]
 
         for equation in jaxpr.eqns:
             outs = self.apply(equation, [read(atom) for atom in equation.invars])
@@ -60,7 +63,7 @@ class Interpreter:
 
     def literal(self, value: Any, dtype: Any = None) -> Value:
         """Return the nodes of a constant."""
-        if isinstance(value, jax.Array) and not isinstance(value, jax.core.Tracer):
+        if isinstance(value, jax.Array):
             value = np.asarray(value)
         array = np.asarray(value, dtype)
         if array.dtype.kind not in "fiub" or array.size > 4096:
@@ -173,4 +176,3 @@ def elementwise(function: Callable[..., Node], args: Sequence[Value]) -> Value:
 @functools.lru_cache(maxsize=256)
 def _traced(function: Callable[..., Any], dtypes: tuple[str, ...]) -> Any:
     return jax.make_jaxpr(function)(*(jax.ShapeDtypeStruct((), np.dtype(dtype)) for dtype in dtypes))
-

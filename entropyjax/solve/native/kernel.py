@@ -71,15 +71,15 @@ class KernelText:
         for values, keeps, _ in self._after_rows():
             roots += [*values, *keeps]
         # A loop lives for its rows, even if nothing else of it is used.
-        if self.loop_rows:
-            loop = self.loop_rows[0].region
-            roots += [node for region in loop.parent.chain() for node in region.nodes if getattr(node, "body", None) is loop]
+        for sink in self.loop_rows:
+            around = (node for region in sink.region.chain() for node in region.nodes)
+            roots += [node for node in around if getattr(node, "body", None) is sink.region]
         return roots
 
     def text(self) -> str:
         """Return the function's text."""
         e, traced = self.emitter, self.traced
-        e.writers = {"shared": self._shared, "item": self._item, "lane": self._lane, "valid": self._valid, "rows": self._rows}
+        e.writers = {name: getattr(self, f"_{name}") for name in ("shared", "item", "lane", "valid", "rows")}
         e.block("entry")
         outputs = self._outputs()
         e.region(traced.root)
@@ -88,9 +88,9 @@ class KernelText:
         self._blocks(outputs)
         self._finish(outputs)
         e.write("ret void")
-        body = "\n".join(e.lines)
-        declared = "\n".join(sorted(self.instructions.declared | {"declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)"}))
-        return f"{declared}\n\ndefine internal void @work(ptr %buffers, i64 %task, i64 %items, ptr %scratch) #0 {{\n{body}\n}}\n"
+        declared = self.instructions.declared | {"declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)"}
+        head = "define internal void @work(ptr %buffers, i64 %task, i64 %items, ptr %scratch) #0 {"
+        return "\n".join([*sorted(declared), "", head, *e.lines, "}", ""])
 
     def _buffer(self, number: int) -> str:
         e = self.emitter

@@ -160,7 +160,8 @@ class Reductions:
         name = f"@llvm.vector.reduce.fadd.v{SLOTS}{suffix}"
         e.instructions.declared.add(f"declare {self.scalar} {name}({self.scalar}, {kind})")
         # Summed in pairs, in an order that the target's vectors fix.
-        return e.fresh(f"call reassoc {self.scalar} {name}({self.scalar} {literal(0.0, self.layout.dtype)}, {kind} {vector})")
+        start = f"{self.scalar} {literal(0.0, self.layout.dtype)}"
+        return e.fresh(f"call reassoc {self.scalar} {name}({start}, {kind} {vector})")
 
     def _spread(self, scalar: str) -> str:
         e, kind = self.emitter, f"<{SLOTS} x {self.scalar}>"

@@ -8,7 +8,7 @@ import numpy as np
 from jax import lax
 
 from entropyjax.solve.native.graph import Node, Unsupported
-from entropyjax.solve.native.interpret import Interpreter, Rows, Value, elementwise
+from entropyjax.solve.native.interpret import Interpreter, Rows, Value
 
 ELEMENTWISE: dict[str, Callable[..., Node]] = {}
 STRUCTURAL: dict[str, Callable[[Interpreter, Any, list[Value]], Any]] = {}
@@ -33,7 +33,7 @@ for _name in ("stop_gradient", "copy", "copy_p", "optimization_barrier", "reduce
 
 def _elementwise(*names: str) -> Callable[[Any], Any]:
     def register(function: Any) -> Any:
-        ELEMENTWISE.update(dict.fromkeys(names, function))
+        ELEMENTWISE.update((name, function) for name in names)
         return function
 
     return register
@@ -41,7 +41,7 @@ def _elementwise(*names: str) -> Callable[[Any], Any]:
 
 def _structural(*names: str) -> Callable[[Any], Any]:
     def register(function: Any) -> Any:
-        STRUCTURAL.update(dict.fromkeys(names, function))
+        STRUCTURAL.update((name, function) for name in names)
         return function
 
     return register
@@ -195,7 +195,8 @@ def _pad(self: Interpreter, equation: Any, args: list[Value]) -> Value:
         raise Unsupported("it pads by a negative amount")
     out = np.empty(equation.outvars[0].aval.shape, object)
     out[...] = fill[()]
-    inside = (slice(low, low + n) for (low, _, _), n in zip(equation.params["padding_config"], value.shape, strict=True))
+    starts = [low for low, _, _ in equation.params["padding_config"]]
+    inside = (slice(low, low + size) for low, size in zip(starts, value.shape, strict=True))
     out[tuple(inside)] = value
     return out
 
@@ -204,9 +205,15 @@ def _pad(self: Interpreter, equation: Any, args: list[Value]) -> Value:
 def _iota(self: Interpreter, equation: Any, args: list[Value]) -> Value:
     params = equation.params
     axis = params["dimension"]
-    return self.literal(np.broadcast_to(np.expand_dims(np.arange(params["shape"][axis]), [
-        other for other in range(len(params["shape"])) if other != axis
-    ]), params["shape"]), params["dtype"])
+    return self.literal(
+        np.broadcast_to(
+            np.expand_dims(
+                np.arange(params["shape"][axis]), [other for other in range(len(params["shape"])) if other != axis]
+            ),
+            params["shape"],
+        ),
+        params["dtype"],
+    )
 
 
 @_structural("split")
@@ -275,7 +282,5 @@ def rows(equation: Any, args: list[Any]) -> Rows:
     appended = [arg for arg in args[1:] if not isinstance(arg, Rows)]
     if equation.primitive.name != "concatenate" or len(appended) != len(args) - 1 or not isinstance(first, Rows):
         raise Unsupported(f"it does '{equation.primitive.name}' with the saved rows of a lane")
-    return Rows(first.loop, first.counter, first.inside, first.length, (*first.after, *(n for a in appended for n in a)))
-
-
-__all__ = ["ELEMENTWISE", "STRUCTURAL", "elementwise", "rows"]
+    after = (*first.after, *(node for arg in appended for node in arg))
+    return Rows(first.loop, first.counter, first.inside, first.length, after)

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from jax.extend import core
 
-from entropyjax.solve.native.graph import Graph, Loop, Node, Region, Unsupported
+from entropyjax.solve.native.graph import Graph, Node, Region, Unsupported
 from entropyjax.solve.native.interpret import Interpreter, Rows
 from entropyjax.solve.native.layout import Layout, make_layout
 from entropyjax.solve.sinks import is_sink
@@ -65,7 +65,7 @@ def trace(function: LaneFunction, shared: Any, item: Any, uniform: bool) -> Trac
     return _build(prelude, rest, inputs, item_leaves, structure, uniform)
 
 
-def _split(closed: Any, count: int) -> tuple[Any, list[Any], list[Any]]:
+def _split(closed: Any, count: int) -> tuple[Any, Any, list[Any]]:
     """Return the part of a jaxpr that needs the shared leaves alone, the other equations, and what they take."""
     jaxpr = closed.jaxpr
     known = {*jaxpr.constvars, *jaxpr.invars[:count]}
@@ -78,13 +78,10 @@ def _split(closed: Any, count: int) -> tuple[Any, list[Any], list[Any]]:
             late.append(equation)
     wanted = [atom for equation in late for atom in equation.invars] + list(jaxpr.outvars)
     taken = list(dict.fromkeys(atom for atom in wanted if not isinstance(atom, core.Literal) and atom in known))
-    prelude = core.ClosedJaxpr(
-        jaxpr.replace(eqns=early, outvars=taken, invars=jaxpr.invars[:count], debug_info=_no_names(jaxpr)), closed.consts
-    )
-    late_jaxpr = jaxpr.replace(
-        constvars=(), invars=[*taken, *jaxpr.invars[count:]], eqns=late, debug_info=_no_names(jaxpr)
-    )
-    return prelude, [late_jaxpr], taken
+    names = _no_names(jaxpr)
+    prelude = jaxpr.replace(eqns=early, outvars=taken, invars=jaxpr.invars[:count], debug_info=names)
+    rest = jaxpr.replace(constvars=(), invars=[*taken, *jaxpr.invars[count:]], eqns=late, debug_info=names)
+    return core.ClosedJaxpr(prelude, closed.consts), rest, taken
 
 
 def _no_names(jaxpr: Any) -> Any:
@@ -93,7 +90,7 @@ def _no_names(jaxpr: Any) -> Any:
 
 
 def _build(
-    prelude: Any, rest: list[Any], taken: list[Any], item_leaves: Sequence[Any], structure: list[Any], uniform: bool
+    prelude: Any, rest: Any, taken: list[Any], item_leaves: Sequence[Any], structure: list[Any], uniform: bool
 ) -> Traced:
     graph = Graph()
     shared = [(np.dtype(var.aval.dtype), int(np.prod(var.aval.shape))) for var in taken]
@@ -112,13 +109,12 @@ def _build(
             args.append(_scalar(graph.local("lane", np.uint32, uniform)))
             args.append(_scalar(graph.local("valid", np.bool_, True)))
             interpreter = Interpreter(graph, rows_region=block)
-            outs = interpreter.evaluate(rest[0], [], args)
+            outs = interpreter.evaluate(rest, [], args)
             nodes = iter([value if isinstance(value, Rows) else graph.splat(value[()]) for value in outs])
             sinks = [jax.tree.unflatten(tree, [next(nodes) for _ in range(tree.num_leaves)]) for tree in structure[1]]
             layout = make_layout([_spread(graph, sink) for sink in sinks])
-    return Traced(
-        prelude, shared, [np.dtype(leaf.dtype) for leaf in item_leaves], graph.root, item_region, block, layout, structure[0]
-    )
+    items = [np.dtype(leaf.dtype) for leaf in item_leaves]
+    return Traced(prelude, shared, items, graph.root, item_region, block, layout, structure[0])
 
 
 def _spread(graph: Graph, sink: Any) -> Any:
@@ -136,8 +132,3 @@ def _scalar(node: Node) -> np.ndarray:
     value = np.empty((), object)
     value[()] = node
     return value
-
-
-def loops_in(region: Region) -> list[Loop]:
-    """Return the loops of a region."""
-    return [node for node in region.nodes if isinstance(node, Loop)]
