@@ -5,18 +5,19 @@ from typing import Any
 
 import numpy as np
 
+from entropyjax.solve.native import rules
 from entropyjax.solve.native.graph import Branch, Node, Unsupported
-from entropyjax.solve.native.interpret import Interpreter, Rows, Value, elementwise, single
+from entropyjax.solve.native.interpret import Interpreter, Rows, Rules, Value, array, elementwise, nodes, shaped
 
 UNROLL = 64
 """Most rounds of a scan over arrays, which is unrolled."""
 
-RULES: dict[str, Callable[[Interpreter, Any, list[Value]], list[Value]]] = {}
+_CONTROL: dict[str, Callable[[Interpreter, Any, list[Value]], list[Value]]] = {}
 
 
 def _rule(*names: str) -> Callable[[Any], Any]:
     def register(function: Any) -> Any:
-        RULES.update((name, function) for name in names)
+        _CONTROL.update((name, function) for name in names)
         return function
 
     return register
@@ -43,9 +44,9 @@ def _scan(self: Interpreter, equation: Any, args: list[Value]) -> list[Value]:
         return outs[:carries], (region, counter, outs[carries:])
 
     last, (region, counter, saved) = self.loop(params["length"], init, body)
-    if any(value.shape for value in saved):
+    if any(isinstance(value, np.ndarray) for value in saved):
         raise Unsupported("it saves arrays, where the native path saves scalars only")
-    return [*last, *(Rows(region, counter, value[()], params["length"], ()) for value in saved)]
+    return [*last, *(Rows(region, counter, value, params["length"], ()) for value in saved)]
 
 
 def _unrolled(self: Interpreter, params: Any, fixed: list[Value], carry: list[Value], xs: list[Value]) -> list[Value]:
@@ -56,18 +57,12 @@ def _unrolled(self: Interpreter, params: Any, fixed: list[Value], carry: list[Va
     order = range(length)[::-1] if params["reverse"] else range(length)
     rows: list[Any] = [None] * length
     for place in order:
-        here = []
-        for value in xs:
-            part = value[place]
-            here.append(part if isinstance(part, np.ndarray) else single(part))
+        here = [value[place] for value in xs]
         outs = self.closed(params["jaxpr"], [*fixed, *carry, *here])
         carry, rows[place] = outs[: len(carry)], outs[len(carry) :]
     stacked = []
     for column in zip(*rows, strict=True):
-        out = np.empty((length, *column[0].shape), object)
-        for place, value in enumerate(column):
-            out[place] = value if value.shape else value[()]
-        stacked.append(out)
+        stacked.append(np.stack([array(value) for value in column]))
     return [*carry, *stacked]
 
 
@@ -78,7 +73,7 @@ def _while(self: Interpreter, equation: Any, args: list[Value]) -> list[Value]:
     fixed_test, fixed_body, init = args[:tests], args[tests : tests + bodies], args[tests + bodies :]
 
     def test(carried: list[Value]) -> Node:
-        return self.closed(params["cond_jaxpr"], [*fixed_test, *carried])[0][()]
+        return self.closed(params["cond_jaxpr"], [*fixed_test, *carried])[0]
 
     def body(carried: list[Value], region: Any, counter: Node) -> tuple[list[Value], Any]:
         del region, counter
@@ -90,7 +85,7 @@ def _while(self: Interpreter, equation: Any, args: list[Value]) -> list[Value]:
 @_rule("cond")
 def _cond(self: Interpreter, equation: Any, args: list[Value]) -> list[Value]:
     branches = equation.params["branches"]
-    index, operands = args[0][()], args[1:]
+    index, operands = args[0], args[1:]
     graph = self.graph
     if len(branches) != 2:
         outs = [self.closed(branch, operands) for branch in branches]
@@ -123,25 +118,20 @@ def _branch(self: Interpreter, predicate: Node, taken: Any, trivial: Any, operan
         outs = self.closed(taken, operands)
         chosen = [_select(self, predicate, a, b) for a, b in zip(outs, others, strict=True)]
     graph.mask = outer
-    flat = [node for value in chosen for node in value.flat]
-    kept = [node for value in others for node in value.flat]
-    branch.outs = flat
-    branch.others = [graph.splat(b) if a.varying else b for a, b in zip(flat, kept, strict=True)]
+    branch.outs = [node for value in chosen for node in nodes(value)]
+    kept = [node for value in others for node in nodes(value)]
+    branch.others = [graph.splat(b) if a.varying else b for a, b in zip(branch.outs, kept, strict=True)]
     graph.region.nodes.append(branch)
     results = []
-    for place, value in enumerate(flat):
+    for place, value in enumerate(branch.outs):
         node = Node("result", (branch,), value.dtype, value.varying, place, False, graph.region)
         graph.region.nodes.append(node)
         results.append(node)
-    out, place = [], 0
-    for value in chosen:
-        shaped = np.empty(value.shape, object)
-        for position in np.ndindex(value.shape):
-            shaped[position] = results[place]
-            place += 1
-        out.append(shaped)
-    return out
+    return shaped(chosen, results)
 
 
 def _select(self: Interpreter, predicate: Node, chosen: Value, other: Value) -> Value:
     return elementwise(lambda a, b: self.graph.node("select", (predicate, a, b), a.dtype), [chosen, other])
+
+
+RULES = Rules(rules.ELEMENTWISE, rules.STRUCTURAL, _CONTROL)

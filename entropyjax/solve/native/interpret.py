@@ -2,8 +2,8 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -13,7 +13,7 @@ from entropyjax.solve.native.functions import FUNCTIONS
 from entropyjax.solve.native.graph import Graph, Loop, Node, Region, Unsupported
 
 Value = Any
-"""An object array of nodes with the shape of the variable, or `Rows`."""
+"""A node, an object array of nodes with the shape of the variable, or `Rows`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,18 +27,41 @@ class Rows:
     after: tuple[Node, ...]
 
 
-def single(node: Node) -> np.ndarray:
-    """Return a node as a value of shape ()."""
-    value = np.empty((), object)
-    value[()] = node
-    return value
+def array(value: Value) -> np.ndarray:
+    """Return a value as an object array."""
+    if isinstance(value, np.ndarray):
+        return value
+    out = np.empty((), object)
+    out[()] = value
+    return out
+
+
+def plain(value: Value) -> Value:
+    """Return an array of shape () as its node."""
+    return value[()] if isinstance(value, np.ndarray) and value.shape == () else value
+
+
+def nodes(value: Value) -> list[Node]:
+    """Return the nodes of a value in order."""
+    return list(value.flat) if isinstance(value, np.ndarray) else [value]
+
+
+class Rules(NamedTuple):
+    """One function for each primitive: on single nodes, on arrays of nodes, and for control flow."""
+
+    elementwise: Mapping[str, Callable[..., Node]]
+    structural: Mapping[str, Callable[..., Any]]
+    control: Mapping[str, Callable[..., list[Value]]]
 
 
 class Interpreter:
-    """Evaluates jaxprs into a graph; `rules` hold one function for each primitive."""
+    """Evaluates jaxprs into a graph.
 
-    def __init__(self, graph: Graph, rows_region: Region | None = None):
-        self.graph = graph
+    **Attributes:** `rows_region`: where a loop may save rows.
+    """
+
+    def __init__(self, graph: Graph, rules: Rules, rows_region: Region | None = None):
+        self.graph, self.rules = graph, rules
         self.rows_region = rows_region
 
     def closed(self, jaxpr: Any, args: Sequence[Value]) -> list[Value]:
@@ -65,39 +88,40 @@ class Interpreter:
         """Return the nodes of a constant."""
         if isinstance(value, jax.Array):
             value = np.asarray(value)
-        array = np.asarray(value, dtype)
-        if array.dtype.kind not in "fiub" or array.size > 4096:
-            raise Unsupported(f"it holds a constant of type {array.dtype} and shape {array.shape}")
-        out = np.empty(array.shape, object)
-        for place in np.ndindex(array.shape):
-            out[place] = self.graph.constant(array[place], array.dtype)
+        numbers = np.asarray(value, dtype)
+        if numbers.dtype.kind not in "fiub" or numbers.size > 4096:
+            raise Unsupported(f"it holds a constant of type {numbers.dtype} and shape {numbers.shape}")
+        if numbers.shape == ():
+            return self.graph.constant(numbers, numbers.dtype)
+        out = np.empty(numbers.shape, object)
+        for place in np.ndindex(numbers.shape):
+            out[place] = self.graph.constant(numbers[place], numbers.dtype)
         return out
 
     def apply(self, equation: Any, args: list[Value]) -> list[Value]:
         """Evaluate one equation."""
-        from entropyjax.solve.native import control, rules
-
         name = equation.primitive.name
-        if name in control.RULES:
-            return control.RULES[name](self, equation, args)
+        if name in self.rules.elementwise and not any(isinstance(arg, Rows) for arg in args):
+            rule = self.rules.elementwise[name]
+            return [elementwise(lambda *operands: rule(self, equation, *operands), args)]
+        if name in self.rules.control:
+            return self.rules.control[name](self, equation, args)
         if any(isinstance(arg, Rows) for arg in args):
-            return [rules.rows(equation, args)]
+            return [append_rows(name, args)]
         if name in FUNCTIONS and equation.invars[-1].aval.dtype.kind == "f":
             return [self._function(FUNCTIONS[name], args)]
-        if name in rules.ELEMENTWISE:
-            return [elementwise(functools.partial(rules.ELEMENTWISE[name], self, equation), args)]
-        if name in rules.STRUCTURAL:
-            out = rules.STRUCTURAL[name](self, equation, args)
-            return out if isinstance(out, list) else [out]
+        if name in self.rules.structural:
+            out = self.rules.structural[name](self, equation, [array(arg) for arg in args])
+            return [plain(value) for value in out] if isinstance(out, list) else [plain(out)]
         raise Unsupported(f"the primitive '{name}' has no rule")
 
     def _function(self, function: Callable[..., Any], args: list[Value]) -> Value:
-        """Inline a mathematical function, without contraction: its error bounds count every rounding."""
+        """Inline a mathematical function."""
 
-        def scalar(*nodes: Node) -> Node:
-            jaxpr = _traced(function, tuple(node.dtype.str for node in nodes))
+        def scalar(*operands: Node) -> Node:
+            jaxpr = _traced(function, tuple(node.dtype.str for node in operands))
             before, self.graph.strict = self.graph.strict, False
-            out = self.closed(jaxpr, [single(node) for node in nodes])[0][()]
+            out = self.closed(jaxpr, operands)[0]
             self.graph.strict = before
             return out
 
@@ -112,7 +136,7 @@ class Interpreter:
         of uniform values.
         """
         graph = self.graph
-        start = [node for value in init for node in value.flat]
+        start = [node for value in init for node in nodes(value)]
         varying = [node.varying for node in start]
         while True:
             loop = Loop("loop", (), np.dtype(bool), False, None, graph.strict, graph.region)
@@ -120,7 +144,7 @@ class Interpreter:
             with graph.nested(hoistable=True) as region:
                 loop.counter = graph.local("counter", np.uint32, False)
                 loop.phis = [graph.local("carried", n.dtype, v) for n, v in zip(start, varying, strict=True)]
-                carried = _shaped(init, loop.phis)
+                carried = shaped(init, loop.phis)
                 outer = graph.mask
                 if test is not None:
                     with graph.nested(hoistable=False) as loop.test:
@@ -130,7 +154,7 @@ class Interpreter:
                     outs, extra = body(carried, region, loop.counter)
                 finally:
                     graph.mask = outer
-                ends = [node for value in outs for node in value.flat]
+                ends = [node for value in outs for node in nodes(value)]
                 grown = [v or n.varying or _divergent(loop) for v, n in zip(varying, ends, strict=True)]
                 if grown == varying:
                     loop.outs = [graph.splat(n) if v else n for n, v in zip(ends, varying, strict=True)]
@@ -138,7 +162,7 @@ class Interpreter:
             varying = grown
         loop.inits = [graph.splat(n) if v else n for n, v in zip(start, varying, strict=True)]
         loop.body = region
-        return _shaped(init, graph.loop(region, loop)), extra
+        return shaped(init, graph.loop(region, loop)), extra
 
     def _live(self, condition: Node) -> Node:
         """Return the lanes in which a loop goes on, those that are masked out left aside."""
@@ -152,25 +176,41 @@ def _divergent(loop: Loop) -> bool:
     return loop.condition is not None and loop.condition.varying
 
 
-def _shaped(like: Sequence[Value], nodes: Sequence[Node]) -> list[Value]:
-    """Return the nodes as values shaped as those in `like`."""
-    out, place = [], 0
+def shaped(like: Sequence[Value], flat: Sequence[Node]) -> list[Value]:
+    """Return nodes as values shaped as those in `like`."""
+    out: list[Value] = []
+    place = 0
     for value in like:
-        shaped = np.empty(value.shape, object)
-        for index in np.ndindex(value.shape):
-            shaped[index] = nodes[place]
+        if not isinstance(value, np.ndarray):
+            out.append(flat[place])
             place += 1
-        out.append(shaped)
+            continue
+        filled = np.empty(value.size, object)
+        filled[:] = flat[place : place + value.size]
+        out.append(filled.reshape(value.shape))
+        place += value.size
     return out
 
 
 def elementwise(function: Callable[..., Node], args: Sequence[Value]) -> Value:
-    """Apply a function of nodes to arrays of them; arrays of shape () go with every shape."""
-    shape = next((arg.shape for arg in args if arg.shape), ())
+    """Apply a function of nodes to arrays of them; single nodes go with every shape."""
+    shape = next((arg.shape for arg in args if isinstance(arg, np.ndarray)), None)
+    if shape is None:
+        return function(*args)
     out = np.empty(shape, object)
     for place in np.ndindex(shape):
-        out[place] = function(*(arg[place] if arg.shape else arg[()] for arg in args))
+        out[place] = function(*(arg[place] if isinstance(arg, np.ndarray) else arg for arg in args))
     return out
+
+
+def append_rows(name: str, args: list[Value]) -> Rows:
+    """Return rows to which single ones are appended: the only thing that may be done with them."""
+    first = args[0]
+    appended = [arg for arg in args[1:] if not isinstance(arg, Rows)]
+    if name != "concatenate" or len(appended) != len(args) - 1 or not isinstance(first, Rows):
+        raise Unsupported(f"it does '{name}' with the saved rows of a lane")
+    after = (*first.after, *(node for arg in appended for node in nodes(arg)))
+    return dataclasses.replace(first, after=after)
 
 
 @functools.lru_cache(maxsize=256)

@@ -8,7 +8,7 @@ import numpy as np
 from jax import lax
 
 from entropyjax.solve.native.graph import Node, Unsupported
-from entropyjax.solve.native.interpret import Interpreter, Rows, Value
+from entropyjax.solve.native.interpret import Interpreter, Value
 
 ELEMENTWISE: dict[str, Callable[..., Node]] = {}
 STRUCTURAL: dict[str, Callable[[Interpreter, Any, list[Value]], Any]] = {}
@@ -274,13 +274,3 @@ def _dot(self: Interpreter, equation: Any, args: list[Value]) -> Value:
         terms = [self.graph.node("mul", pair, pair[0].dtype) for pair in zip(a[row], b[:, column], strict=True)]
         out[row, column] = functools.reduce(lambda x, y: self.graph.node("add", (x, y), x.dtype), terms)
     return out.reshape(equation.outvars[0].aval.shape)
-
-
-def rows(equation: Any, args: list[Any]) -> Rows:
-    """Return rows to which single ones are appended: the only thing that may be done with them."""
-    first = args[0]
-    appended = [arg for arg in args[1:] if not isinstance(arg, Rows)]
-    if equation.primitive.name != "concatenate" or len(appended) != len(args) - 1 or not isinstance(first, Rows):
-        raise Unsupported(f"it does '{equation.primitive.name}' with the saved rows of a lane")
-    after = (*first.after, *(node for arg in appended for node in arg))
-    return Rows(first.loop, first.counter, first.inside, first.length, after)

@@ -8,8 +8,9 @@ import jax
 import numpy as np
 from jax.extend import core
 
+from entropyjax.solve.native.control import RULES
 from entropyjax.solve.native.graph import Graph, Node, Region, Unsupported
-from entropyjax.solve.native.interpret import Interpreter, Rows
+from entropyjax.solve.native.interpret import Interpreter, Rows, plain
 from entropyjax.solve.native.layout import Layout, make_layout
 from entropyjax.solve.sinks import is_sink
 
@@ -101,16 +102,16 @@ def _build(
         value = np.empty(var.aval.shape, object)
         for element, place in enumerate(np.ndindex(var.aval.shape)):
             value[place] = graph.local("shared", var.aval.dtype, False, (number, element))
-        args.append(value)
+        args.append(plain(value))
     with graph.nested(hoistable=True) as item_region:
         for number, leaf in enumerate(item_leaves):
-            args.append(_scalar(graph.local("item", leaf.dtype, not uniform, number)))
+            args.append(graph.local("item", leaf.dtype, not uniform, number))
         with graph.nested(hoistable=True) as block:
-            args.append(_scalar(graph.local("lane", np.uint32, uniform)))
-            args.append(_scalar(graph.local("valid", np.bool_, True)))
-            interpreter = Interpreter(graph, rows_region=block)
+            args.append(graph.local("lane", np.uint32, uniform))
+            args.append(graph.local("valid", np.bool_, True))
+            interpreter = Interpreter(graph, RULES, rows_region=block)
             outs = interpreter.evaluate(rest, [], args)
-            nodes = iter([value if isinstance(value, Rows) else graph.splat(value[()]) for value in outs])
+            nodes = iter([value if isinstance(value, Rows) else graph.splat(value) for value in outs])
             sinks = [jax.tree.unflatten(tree, [next(nodes) for _ in range(tree.num_leaves)]) for tree in structure[1]]
             layout = make_layout([_spread(graph, sink) for sink in sinks])
     items = [np.dtype(leaf.dtype) for leaf in item_leaves]
@@ -126,9 +127,3 @@ def _spread(graph: Graph, sink: Any) -> Any:
         return Rows(leaf.loop, leaf.counter, graph.splat(leaf.inside), leaf.length, tuple(map(graph.splat, leaf.after)))
 
     return jax.tree.map(spread, sink, is_leaf=lambda leaf: isinstance(leaf, Rows | Node))
-
-
-def _scalar(node: Node) -> np.ndarray:
-    value = np.empty((), object)
-    value[()] = node
-    return value
