@@ -27,7 +27,13 @@ class Total(eqx.Module):
     keep: Any
 
 
-SINKS = (Sample, Tally, Total)
+class Each(eqx.Module):
+    """A value of which every lane's own is wanted."""
+
+    value: Any
+
+
+SINKS = (Sample, Tally, Total, Each)
 
 
 def is_sink(node: Any) -> bool:

@@ -5,12 +5,20 @@ import hashlib
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 
 from entropyjax.solve.native import build
 from entropyjax.solve.native.handler import handler_text
-from entropyjax.solve.native.kernel import KernelText
-from entropyjax.solve.native.layout import Layout
+from entropyjax.solve.native.instructions import Instructions
+from entropyjax.solve.native.interpret import Rows
+from entropyjax.solve.native.kernel import AbstractKernelText
+from entropyjax.solve.native.layout import SLOTS, Layout
+from entropyjax.solve.native.nests import ItemNest, LaneNest
 from entropyjax.solve.native.trace import LaneFunction, Traced, trace
+
+FULL = 4
+"""Least number of vectors in an item whose lanes share vectors; with fewer, each slot takes an item of its own."""
 
 FLAGS = "nsz contract"
 """Fast-math flags of arithmetic: a product and a sum may round once, and zeros may lose their sign."""
@@ -38,10 +46,13 @@ class Kernel:
     **Attributes:** `width`: lanes of a vector; `operations`: nodes of its graph.
     """
 
-    def __init__(self, traced: Traced, block: int, options: Options):
-        self.width = options.width or build.default_width(traced.layout.dtype)
+    def __init__(self, traced: Traced, block: int, width: int, uniform: bool, options: Options):
         self._prelude, self._layout, self._structure = traced.prelude, traced.layout, traced.structure
-        text = _module(traced, block, self.width, options.flags)
+        self._block = block
+        instructions = Instructions(width, options.flags, build.has_reciprocal_estimate())
+        nest = (LaneNest if uniform else ItemNest)(traced, block, instructions)
+        text = _module(traced, nest)
+        self.width, self._lanes = width, nest.lanes
         self._target = build.register(text, options.cache)
         # Kernels with the same text may still take different shared values.
         self._key = hashlib.sha256(f"{self._target}\n{traced.prelude}\n{traced.structure}".encode()).hexdigest()
@@ -59,13 +70,16 @@ class Kernel:
         items.
 
         **Returns:** the pytree of sinks with, for a `Sample`, the tuple (count, mean, square), and an array for the
-        others, each with a leading axis of items.
+        others, each with a leading axis of items; for an `Each` the axis of lanes follows, then that of rows.
         """
         leaves = jax.tree.leaves(items)
         inputs = jax.core.eval_jaxpr(self._prelude.jaxpr, self._prelude.consts, *jax.tree.leaves(shared))  # pyright: ignore
-        shapes = [jax.ShapeDtypeStruct((leaves[0].shape[0], *shape), dtype) for shape, dtype in self._layout.shapes()]
+        shapes = [
+            jax.ShapeDtypeStruct((leaves[0].shape[0], *shape), dtype)
+            for shape, dtype in self._layout.shapes(self._lanes)
+        ]
         outputs = jax.ffi.ffi_call(self._target, shapes)(*inputs, *leaves)
-        return jax.tree.unflatten(self._structure, _results(self._layout, list(outputs)))
+        return jax.tree.unflatten(self._structure, _results(self._layout, list(outputs), self._block))
 
 
 def prepare(function: LaneFunction, shared: Any, items: Any, block: int, options: Options) -> Kernel:
@@ -78,29 +92,36 @@ def prepare(function: LaneFunction, shared: Any, items: Any, block: int, options
     """
     item = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), items)
     whole = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), shared)
-    return Kernel(trace(function, whole, item, uniform=True), block, options)
+    # The floating type is that of the widest input.
+    floats = [leaf.dtype for leaf in jax.tree.leaves((whole, item)) if jnp.issubdtype(leaf.dtype, np.floating)]
+    width = options.width or build.default_width(max(floats, key=lambda dtype: dtype.itemsize, default=np.float32))
+    if width not in (1, 2, 4, 8, 16, 32):
+        raise ValueError(f"A vector of {width} lanes cannot be made; choose a power of two of at most {SLOTS}.")
+    uniform = block >= FULL * width
+    return Kernel(trace(function, whole, item, uniform), block, width, uniform, options)
 
 
-def _module(traced: Traced, block: int, width: int, flags: str) -> str:
-    kernel = KernelText(traced, block, width, flags, build.has_reciprocal_estimate())
-    work = kernel.text()
+def _module(traced: Traced, nest: AbstractKernelText) -> str:
+    work = nest.text()
     arguments = len(traced.shared) + len(traced.items)
     handler = handler_text(
-        arguments + len(traced.layout.shapes()),
-        arguments,
-        len(traced.shared),
-        kernel.scratch_bytes,
+        buffers=arguments + len(traced.layout.shapes(nest.lanes)),
+        arguments=arguments,
+        items_argument=len(traced.shared),
+        group=nest.group,
+        scratch_bytes=nest.scratch_bytes,
         flush=build.is_x86(),
     )
     return work + handler + build.attributes()
 
 
-def _results(layout: Layout, outputs: list[jax.Array]) -> list[Any]:
+def _results(layout: Layout, outputs: list[jax.Array], block: int) -> list[Any]:
     """Return the result of each sink from the kernel's buffers."""
     rows, ends = layout.rows, layout.ends
     first = {"rows": 0, "ends": rows.columns}
     first["tally"] = first["ends"] + ends.columns
     first["total"] = first["tally"] + len(layout.tallies)
+    first["each"] = first["total"] + len(layout.totals)
     results = []
     for kind, number in layout.places:
         if kind in ("rows", "ends"):
@@ -109,6 +130,9 @@ def _results(layout: Layout, outputs: list[jax.Array]) -> list[Any]:
             places = (first[kind] + group.samples[number][1], column, column + 1)
             parts = tuple(outputs[place] for place in places)
             results.append(parts if kind == "rows" else tuple(part[:, 0] for part in parts))
+        elif kind == "each":
+            out = jnp.moveaxis(outputs[first[kind] + number], 1, 2)[:, :block]
+            results.append(out if isinstance(layout.each[number], Rows) else out[..., 0])
         else:
             out = outputs[first[kind] + number]
             results.append(out if kind == "tally" else out[:, 0])

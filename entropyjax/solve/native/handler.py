@@ -13,17 +13,20 @@ API_MINOR = 3
 """Minor version of the interface that the offsets were read from."""
 
 
-def handler_text(buffers: int, arguments: int, items_argument: int, scratch_bytes: int, flush: bool) -> str:
+def handler_text(buffers: int, arguments: int, items_argument: int, group: int, scratch_bytes: int, flush: bool) -> str:
     """Return the text of the functions around `work`.
 
     **Arguments:** `buffers`: arguments and results; `arguments`: how many of them are arguments;
-    `items_argument`: the argument whose first dimension is the number of items; `scratch_bytes`: a thread's
+    `items_argument`: the argument whose first dimension is the number of items; `group`: items of a task;
+    `scratch_bytes`: a thread's
     working memory; `flush`: whether to flush subnormal numbers to zero as XLA does (x86).
     """
     return _TEMPLATE.format(
         buffers=buffers,
         gather="\n".join(_gather(number, arguments) for number in range(buffers)),
         items_argument=items_argument,
+        group=group,
+        group_less=group - 1,
         scratch=(scratch_bytes + 63) // 64 * 64 + 64,
         closed=CLOSED,
         begun=CLOSED - 1,
@@ -75,12 +78,14 @@ entry:
   %next = getelementptr inbounds %state, ptr %s, i64 0, i32 1
   %items.at = getelementptr inbounds %state, ptr %s, i64 0, i32 4
   %items = load i64, ptr %items.at
+  %items.up = add i64 %items, {group_less}
+  %tasks = udiv i64 %items.up, {group}
   %table.at = getelementptr inbounds %state, ptr %s, i64 0, i32 5
   %table = load ptr, ptr %table.at
   br label %take
 take:
   %task = atomicrmw add ptr %next, i64 1 monotonic
-  %some = icmp ult i64 %task, %items
+  %some = icmp ult i64 %task, %tasks
   br i1 %some, label %do, label %done
 do:
   call void @work(ptr %table, i64 %task, i64 %items, ptr %scratch)
@@ -170,7 +175,9 @@ execute:
   %context.at = getelementptr inbounds i8, ptr %frame, i64 24
   %context = load ptr, ptr %context.at
   store i64 1, ptr %threads
-  %several = icmp ugt i64 %items, 1
+  %items.up = add i64 %items, {group_less}
+  %tasks = udiv i64 %items.up, {group}
+  %several = icmp ugt i64 %tasks, 1
   br i1 %several, label %ask, label %mine
 ask:
   %count.at = getelementptr inbounds i8, ptr %api, i64 144
@@ -190,7 +197,7 @@ ask.failed:
   br label %mine
 plan:
   %n = load i64, ptr %threads
-  %less = sub i64 %items, 1
+  %less = sub i64 %tasks, 1
   %others = sub i64 %n, 1
   %few = icmp slt i64 %others, %less
   %wanted = select i1 %few, i64 %others, i64 %less

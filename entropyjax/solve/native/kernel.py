@@ -1,50 +1,73 @@
-"""The text of a whole kernel: the loop nest over items and vectors of lanes around a traced lane."""
+"""The text of a whole kernel: what every loop nest around a traced lane has in common."""
 
-from typing import Any
+import abc
 
 from entropyjax.solve.native.emit import Emitter, living
 from entropyjax.solve.native.graph import Node
 from entropyjax.solve.native.instructions import Instructions, scalar_type
 from entropyjax.solve.native.interpret import Rows
-from entropyjax.solve.native.layout import SLOTS, Group
 from entropyjax.solve.native.reduce import Reductions
 from entropyjax.solve.native.trace import Traced
 
+_MEMSET = "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)"
 
-class KernelText:
-    """Writes the function `work`, which does one task: all lanes of one item.
+
+class AbstractKernelText(abc.ABC):
+    """Writes the function `work`, which does one task of a call.
 
     **Attributes:**
 
-    - `traced`: the lane.
-    - `block`: lanes of an item.
-    - `width`: lanes of a vector.
+    - `traced`: the lane; `layout`: its sinks.
+    - `block`: lanes of an item; `width`: lanes of a vector; `slots`: lanes with accumulators of their own.
+    - `group`: items of a task.
+    - `lanes`: lanes of an item for which memory of single results is kept.
     """
 
-    def __init__(self, traced: Traced, block: int, width: int, flags: str, estimates: bool):
-        self.traced, self.block, self.width = traced, block, width
-        self.instructions = Instructions(width, flags, estimates)
-        self.row_nodes: dict[int, tuple[Any, ...]] = {}
-        self.ends = self._end_nodes()
-        self.loop_rows = self._plan_rows()
-        self.emitter = Emitter(self.instructions, living(self._roots()))
-        self.reductions = Reductions(self.emitter, traced.layout, SLOTS)
+    slots: int
+    group: int
+    lanes: int
+
+    def __init__(self, traced: Traced, block: int, instructions: Instructions):
+        self.traced, self.layout, self.block = traced, traced.layout, block
+        self.instructions, self.width = instructions, instructions.width
+        self.sinks = self._place_row_sinks()
+        self.emitter = Emitter(instructions, living(self._roots()))
+        self.reductions = Reductions(self.emitter, self.layout, self.slots)
+        self.outputs: list[str] = []
+        self.offset = "0"
 
     @property
     def scratch_bytes(self) -> int:
         """Size of a thread's accumulators."""
-        return max(1, self.traced.layout.accumulators) * SLOTS * max(4, self.traced.layout.dtype.itemsize)
+        return max(1, self.layout.accumulators) * self.slots * max(4, self.layout.dtype.itemsize)
 
-    def _end_nodes(self) -> list[Node]:
-        layout = self.traced.layout
-        nodes = [node for group in (layout.ends,) for node, _ in group.samples] + list(layout.ends.keeps)
-        nodes += [node for place, keep, _ in layout.tallies for node in (place, keep)]
-        return nodes + [node for pair in layout.totals for node in pair]
+    def text(self) -> str:
+        """Return the function's text."""
+        e = self.emitter
+        e.writers = {name: getattr(self, f"_write_{name}") for name in ("shared", "item", "lane", "valid", "rows")}
+        e.block("entry")
+        first = len(self.traced.shared) + len(self.traced.items)
+        self.outputs = [self._buffer(first + number) for number in range(len(self.layout.shapes(self.lanes)))]
+        self.nest()
+        e.write("ret void")
+        head = "define internal void @work(ptr %buffers, i64 %task, i64 %items, ptr %scratch) #0 {"
+        return "\n".join([*sorted(self.instructions.declared | {_MEMSET}), "", head, *e.lines, "}", ""])
 
-    def _plan_rows(self) -> list[Node]:
-        """Put a node that takes the samples of a save time into the loop, as early as their values allow."""
-        group = self.traced.layout.rows
-        rows = [value for value, _ in group.samples] + list(group.keeps)
+    @abc.abstractmethod
+    def nest(self) -> None:
+        """Write the loops, with everything in them."""
+
+    @abc.abstractmethod
+    def store_each(self, buffer: str, value: Node, row: str, rows: int) -> None:
+        """Write what a vector of lanes gives to a result of single lanes."""
+
+    @abc.abstractmethod
+    def _write_item(self, node: Node) -> str:
+        """Write the value of an item's input."""
+
+    def _place_row_sinks(self) -> list[Node]:
+        """Put a node that takes what is saved into the loop over save times, as early as its values allow."""
+        rows = self._saved()
         if not rows:
             return []
         nodes = [row.inside for row in rows]
@@ -55,141 +78,106 @@ class KernelText:
         region.nodes.insert(last + 1, sink)
         return [sink]
 
-    def _after_rows(self) -> list[tuple[list[Node], list[Node], int]]:
-        """Return value nodes, mask nodes and row number of the save times after the loop."""
-        group = self.traced.layout.rows
-        rows = [value for value, _ in group.samples]
-        if not rows:
-            return []
-        return [
-            ([row.after[k] for row in rows], [keep.after[k] for keep in group.keeps], rows[0].length + k)
-            for k in range(len(rows[0].after))
-        ]
+    def _saved(self) -> list[Rows]:
+        """Return all rows: samples, their masks, and single results."""
+        group = self.layout.rows
+        singles = [value for value in self.layout.each if isinstance(value, Rows)]
+        return [value for value, _ in group.samples] + list(group.keeps) + singles
 
     def _roots(self) -> list[Node]:
-        roots = [*self.ends, *self.loop_rows]
-        for values, keeps, _ in self._after_rows():
-            roots += [*values, *keeps]
+        layout = self.layout
+        roots = [node for node, _ in layout.ends.samples] + list(layout.ends.keeps) + list(self.sinks)
+        roots += [node for place, keep, _ in layout.tallies for node in (place, keep)]
+        roots += [node for pair in layout.totals for node in pair]
+        roots += [value for value in layout.each if not isinstance(value, Rows)]
+        roots += [node for row in self._saved() for node in row.after]
         # A loop lives for its rows, even if nothing else of it is used.
-        for sink in self.loop_rows:
+        for sink in self.sinks:
             around = (node for region in sink.region.chain() for node in region.nodes)
             roots += [node for node in around if getattr(node, "body", None) is sink.region]
         return roots
 
-    def text(self) -> str:
-        """Return the function's text."""
-        e, traced = self.emitter, self.traced
-        e.writers = {name: getattr(self, f"_{name}") for name in ("shared", "item", "lane", "valid", "rows")}
-        e.block("entry")
-        outputs = self._outputs()
-        e.region(traced.root)
-        e.region(traced.item)
-        self._clear(outputs)
-        self._blocks(outputs)
-        self._finish(outputs)
-        e.write("ret void")
-        declared = self.instructions.declared | {"declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)"}
-        head = "define internal void @work(ptr %buffers, i64 %task, i64 %items, ptr %scratch) #0 {"
-        return "\n".join([*sorted(declared), "", head, *e.lines, "}", ""])
+    def _write_rows(self, node: Node) -> None:
+        row = self.emitter.fresh(f"zext i32 {self.emitter.name(node.attribute)} to i64")
+        self._take_rows(row, list(node.args))
+
+    def _take_rows(self, row: str, nodes: list[Node]) -> None:
+        """Take the samples and single results of one save time."""
+        group, size = self.layout.rows, len(self.layout.rows.samples)
+        if size:
+            self.reductions.sample(group, row, self.offset, nodes[:size], nodes[size : size + len(group.keeps)])
+        singles = iter(nodes[size + len(group.keeps) :])
+        for buffer, value in zip(self._each_buffers(), self.layout.each, strict=True):
+            if isinstance(value, Rows):
+                self.store_each(buffer, next(singles), row, value.length + len(value.after))
+
+    def take_ends(self, tables: list[list[str]]) -> None:
+        """Take everything that is known when a vector of lanes has reached the horizon."""
+        layout, saved = self.layout, self._saved()
+        for number in range(len(saved[0].after) if saved else 0):
+            self._take_rows(str(saved[0].length + number), [row.after[number] for row in saved])
+        if layout.ends.samples:
+            values = [value for value, _ in layout.ends.samples]
+            self.reductions.sample(layout.ends, "0", self.offset, values, layout.ends.keeps)
+        for (place, keep, size), table in zip(layout.tallies, tables, strict=True):
+            self.reductions.tally(place, keep, size, table)
+        for number, (value, keep) in enumerate(layout.totals):
+            self.reductions.total(number, value, keep, self.offset)
+        for buffer, value in zip(self._each_buffers(), layout.each, strict=True):
+            if not isinstance(value, Rows):
+                self.store_each(buffer, value, "0", 1)
+
+    def sections(self) -> tuple[list[str], list[str], list[str]]:
+        """Return the result buffers of the samples, of the tallies and of the totals."""
+        first = sum(group.columns for group in self.layout.groups)
+        second = first + len(self.layout.tallies)
+        return self.outputs[:first], self.outputs[first:second], self.outputs[second : second + len(self.layout.totals)]
+
+    def _each_buffers(self) -> list[str]:
+        return self.outputs[len(self.outputs) - len(self.layout.each) :]
+
+    def clear(self, first_item: str, count: str) -> None:
+        """Empty the accumulators, and the histograms of the task's items."""
+        e = self.emitter
+        e.write(f"call void @llvm.memset.p0.i64(ptr %scratch, i8 0, i64 {self.scratch_bytes}, i1 false)")
+        for (_, _, size), buffer in zip(self.layout.tallies, self.sections()[1], strict=True):
+            table = self.table(buffer, first_item, size)
+            length = e.fresh(f"mul i64 {count}, {4 * size}")
+            e.write(f"call void @llvm.memset.p0.i64(ptr {table}, i8 0, i64 {length}, i1 false)")
+
+    def table(self, buffer: str, item: str, size: int) -> str:
+        """Return the address of an item's histogram."""
+        place = self.emitter.fresh(f"mul i64 {item}, {size}")
+        return self.emitter.fresh(f"getelementptr inbounds i32, ptr {buffer}, i64 {place}")
 
     def _buffer(self, number: int) -> str:
         e = self.emitter
         address = e.fresh(f"getelementptr inbounds ptr, ptr %buffers, i64 {number}")
         return e.fresh(f"load ptr, ptr {address}, align 8, !invariant.load !0")
 
-    def _outputs(self) -> list[str]:
-        first = len(self.traced.shared) + len(self.traced.items)
-        return [self._buffer(first + number) for number in range(len(self.traced.layout.shapes()))]
-
-    def _load(self, buffer: str, place: str, node: Node) -> str:
-        e = self.emitter
-        kind = scalar_type(node.dtype)
-        memory = "i8" if kind == "i1" else kind
-        address = e.fresh(f"getelementptr inbounds {memory}, ptr {buffer}, i64 {place}")
+    def input(self, number: int, place: str, kind: str) -> str:
+        """Load one element of an input."""
+        e, memory = self.emitter, memory_type(kind)
+        address = e.fresh(f"getelementptr inbounds {memory}, ptr {self._buffer(number)}, i64 {place}")
         value = e.fresh(f"load {memory}, ptr {address}, align 1, !invariant.load !0")
         return e.fresh(f"icmp ne i8 {value}, 0") if kind == "i1" else value
 
-    def _shared(self, node: Node) -> str:
+    def _write_shared(self, node: Node) -> str:
         number, element = node.attribute
-        return self._load(self._buffer(number), str(element), node)
+        return self.input(number, str(element), scalar_type(node.dtype))
 
-    def _item(self, node: Node) -> str:
-        return self._load(self._buffer(len(self.traced.shared) + node.attribute), "%task", node)
-
-    def _lane(self, node: Node) -> str:
+    def _write_lane(self, node: Node) -> str:
         return self.emitter.names[id(node)]
 
-    _valid = _lane
+    _write_valid = _write_lane
 
-    def _clear(self, outputs: list[str]) -> None:
-        """Empty the accumulators, and the histograms of this item."""
-        e = self.emitter
-        e.write(f"call void @llvm.memset.p0.i64(ptr %scratch, i8 0, i64 {self.scratch_bytes}, i1 false)")
-        for table, size in self._tables(outputs):
-            e.write(f"call void @llvm.memset.p0.i64(ptr {table}, i8 0, i64 {4 * size}, i1 false)")
-
-    def _tables(self, outputs: list[str]) -> list[tuple[str, int]]:
-        e, layout = self.emitter, self.traced.layout
-        first = sum(group.columns for group in layout.groups)
-        tables = []
-        for number, (_, _, size) in enumerate(layout.tallies):
-            place = e.fresh(f"mul i64 %task, {size}")
-            tables.append((e.fresh(f"getelementptr inbounds i32, ptr {outputs[first + number]}, i64 {place}"), size))
-        return tables
-
-    def _blocks(self, outputs: list[str]) -> None:
-        e, traced, layout = self.emitter, self.traced, self.traced.layout
-        tables = self._tables(outputs)
-        before, head, done = e.label, e.new_label("lanes"), e.new_label("end")
-        e.write(f"br label %{head}")
-        e.block(head)
-        base = e.fresh(f"phi i64 [ 0, %{before} ]")
-        line = len(e.lines) - 1
-        self._lanes(base)
-        self.offset = e.fresh(f"and i64 {base}, {SLOTS - 1}")
-        e.region(traced.block)
-        for values, keeps, row in self._after_rows():
-            self.reductions.sample(layout.rows, str(row), self.offset, values, keeps)
-        if layout.ends.samples:
-            values = [value for value, _ in layout.ends.samples]
-            self.reductions.sample(layout.ends, "0", self.offset, values, layout.ends.keeps)
-        for (place, keep, size), (table, _) in zip(layout.tallies, tables, strict=True):
-            self.reductions.tally(place, keep, size, [table])
-        for number, (value, keep) in enumerate(layout.totals):
-            self.reductions.total(number, value, keep, self.offset)
-        following = e.fresh(f"add nuw i64 {base}, {self.width}")
-        e.lines[line] += f", [ {following}, %{e.label} ]"
-        more = e.fresh(f"icmp ult i64 {following}, {self.block}")
-        e.write(f"br i1 {more}, label %{head}, label %{done}")
-        e.block(done)
-
-    def _lanes(self, base: str) -> None:
-        """Name the numbers of a vector's lanes, and which of them the item has."""
-        e, width = self.emitter, self.width
-        kind = f"<{width} x i32>"
-        short = e.fresh(f"trunc i64 {base} to i32")
-        one = e.fresh(f"insertelement {kind} poison, i32 {short}, i64 0")
-        all_ = e.fresh(f"shufflevector {kind} {one}, {kind} poison, {kind} zeroinitializer")
-        places = "<" + ", ".join(f"i32 {lane}" for lane in range(width)) + ">"
-        lanes = e.fresh(f"add {kind} {all_}, {places}")
-        valid = e.fresh(f"icmp ult {kind} {lanes}, {self.instructions.constant(self.block, 'u4', True)}")
+    def name_lanes(self, lane: str, valid: str) -> None:
+        """Name the number of each lane, and whether the item has it."""
         for node in self.traced.block.nodes:
             if node.op in ("lane", "valid"):
-                e.names[id(node)] = lanes if node.op == "lane" else valid
-
-    def _rows(self, node: Node) -> None:
-        group: Group = self.traced.layout.rows
-        size = len(group.samples)
-        row = self.emitter.fresh(f"zext i32 {self.emitter.name(node.attribute)} to i64")
-        self.reductions.sample(group, row, self.offset, list(node.args[:size]), list(node.args[size:]))
-
-    def _finish(self, outputs: list[str]) -> None:
-        layout, first = self.traced.layout, 0
-        for group in layout.groups:
-            self.reductions.merge(group, outputs[first : first + group.columns], "%task")
-            first += group.columns
-        first += len(layout.tallies)
-        self.reductions.merge_totals(outputs[first:], "%task")
+                self.emitter.names[id(node)] = lane if node.op == "lane" else valid
 
 
-__all__ = ["KernelText", "Rows"]
+def memory_type(kind: str) -> str:
+    """Return the type by which a scalar lies in memory."""
+    return "i8" if kind == "i1" else kind

@@ -7,7 +7,7 @@ import numpy as np
 
 from entropyjax.solve.native.graph import Node, Unsupported
 from entropyjax.solve.native.interpret import Rows
-from entropyjax.solve.sinks import Sample, Tally, Total
+from entropyjax.solve.sinks import Each, Sample, Tally, Total
 
 SLOTS = 32
 """Lanes with the same number modulo SLOTS share an accumulator, at every vector width."""
@@ -58,6 +58,7 @@ class Layout:
 
     - `rows`, `ends`: samples at the save times and at the end of a lane.
     - `tallies`, `totals`: the other sinks, as (place or value, mask, size).
+    - `each`: values of which every lane's own is wanted.
     - `dtype`: floating type of the samples.
     - `places`: for each sink in order, its kind and its number there.
     """
@@ -66,6 +67,7 @@ class Layout:
     ends: Group
     tallies: list[tuple[Node, Node, int]]
     totals: list[tuple[Node, Node]]
+    each: list[Any]
     dtype: np.dtype
     places: list[tuple[str, int]]
 
@@ -79,30 +81,33 @@ class Layout:
         """Number of accumulators of all groups, and of the totals after them."""
         return sum(group.rows * group.columns for group in self.groups) + len(self.totals)
 
-    def shapes(self) -> list[tuple[tuple[int, ...], Any]]:
-        """Return the shape (without the leading axis of items) and type of each result buffer."""
+    def shapes(self, lanes: int) -> list[tuple[tuple[int, ...], Any]]:
+        """Return the shape (without the leading axis of items) and type of each result buffer.
+
+        **Arguments:** `lanes`: lanes of an item for which memory is kept.
+        """
         out: list[tuple[tuple[int, ...], Any]] = []
         for group in self.groups:
             out += [((group.rows,), self.dtype)] * group.columns
         out += [((size,), np.int32) for _, _, size in self.tallies]
-        return out + [((1,), np.int32)] * len(self.totals)
+        out += [((1,), np.int32)] * len(self.totals)
+        return out + [((row_count(value), lanes), inside(value).dtype) for value in self.each]
 
 
 def make_layout(sinks: list[Any]) -> Layout:
     """Return the layout for sinks whose leaves are nodes or rows."""
-    lengths = {rows_of(s.value) for s in sinks if isinstance(s, Sample) and isinstance(s.value, Rows)}
+    lengths = {row_count(s.value) for s in sinks if isinstance(s, Sample) and isinstance(s.value, Rows)}
     if len(lengths) > 1:
         raise Unsupported("its lanes save at different times")
-    layout = Layout(Group(next(iter(lengths), 0), [], []), Group(1, [], []), [], [], np.dtype(np.float32), [])
+    layout = Layout(Group(next(iter(lengths), 0), [], []), Group(1, [], []), [], [], [], np.dtype(np.float32), [])
     dtypes = set()
     for sink in sinks:
         if isinstance(sink, Sample):
             group = layout.rows if isinstance(sink.value, Rows) else layout.ends
-            node = sink.value.inside if isinstance(sink.value, Rows) else sink.value
             keep = sink.keep
             if isinstance(sink.value, Rows) and not isinstance(keep, Rows):
                 raise Unsupported("the mask of what it saves is not itself saved")
-            dtypes.add(node.dtype)
+            dtypes.add(inside(sink.value).dtype)
             layout.places.append(("rows" if group is layout.rows else "ends", group.add(sink.value, keep)))
         elif isinstance(sink, Tally):
             layout.places.append(("tally", len(layout.tallies)))
@@ -110,6 +115,9 @@ def make_layout(sinks: list[Any]) -> Layout:
         elif isinstance(sink, Total):
             layout.places.append(("total", len(layout.totals)))
             layout.totals.append((sink.value, sink.keep))
+        elif isinstance(sink, Each):
+            layout.places.append(("each", len(layout.each)))
+            layout.each.append(sink.value)
     if len(dtypes) > 1:
         raise Unsupported("its samples have several floating types")
     layout.dtype = next(iter(dtypes), layout.dtype)
@@ -117,6 +125,11 @@ def make_layout(sinks: list[Any]) -> Layout:
     return layout
 
 
-def rows_of(rows: Rows) -> int:
-    """Return the number of rows."""
-    return rows.length + len(rows.after)
+def row_count(value: Any) -> int:
+    """Return the number of rows of a value, 1 for a single node."""
+    return value.length + len(value.after) if isinstance(value, Rows) else 1
+
+
+def inside(value: Any) -> Node:
+    """Return a value's node, for rows that of the loop."""
+    return value.inside if isinstance(value, Rows) else value

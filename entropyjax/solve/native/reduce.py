@@ -173,6 +173,32 @@ class Reductions:
         address = self.emitter.fresh(f"getelementptr inbounds {kind}, ptr {buffer}, i64 {place}")
         self.emitter.write(f"store {kind} {value}, ptr {address}, align 4")
 
+    def copy(self, group: Group, outputs: list[str], item: str, slot: str) -> None:
+        """Write an item's results, which are those of one slot."""
+        e = self.emitter
+        if not group.columns or not group.rows:
+            return
+        label, done, before = e.new_label("copy"), e.new_label("copied"), e.label
+        e.write(f"br label %{label}")
+        e.block(label)
+        row = e.fresh(f"phi i64 [ 0, %{before} ]")
+        line = len(e.lines) - 1
+        target = e.fresh(f"add i64 {e.fresh(f'mul i64 {item}, {group.rows}')}, {row}")
+        for column, buffer in enumerate(outputs):
+            value = e.fresh(f"load {self.scalar}, ptr {self._address(row, column, group, slot)}, align 4")
+            self._store(buffer, target, value)
+        following = e.fresh(f"add nuw i64 {row}, 1")
+        e.lines[line] += f", [ {following}, %{e.label} ]"
+        more = e.fresh(f"icmp ult i64 {following}, {group.rows}")
+        e.write(f"br i1 {more}, label %{label}, label %{done}")
+        e.block(done)
+
+    def copy_totals(self, outputs: list[str], item: str, slot: str) -> None:
+        """Write an item's integer sums, which are those of one slot."""
+        for number, buffer in enumerate(outputs):
+            value = self.emitter.fresh(f"load i32, ptr {self._total_address(number, slot)}, align 4")
+            self._store(buffer, item, value, "i32")
+
     def merge_totals(self, outputs: list[str], item: str) -> None:
         """Write an item's integer sums."""
         e, kind = self.emitter, f"<{SLOTS} x i32>"
