@@ -2,34 +2,24 @@
 
 import dataclasses
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Int, UInt32
 
-from entropyjax.ensemble.lanes import Items, integrate_lane, lanes_of
-from entropyjax.ensemble.moments import Moments, of_lanes
-from entropyjax.ensemble.plan import make_plan
+from entropyjax.ensemble.moments import Moments
+from entropyjax.ensemble.pairs import COMPARISON, Pairs
+from entropyjax.ensemble.plan import DEFAULTS, make_plan
 from entropyjax.ensemble.reduce import fold_blocks
 from entropyjax.ensemble.request import Ensemble
 from entropyjax.ensemble.run import run_chunks
-from entropyjax.results import Failure, Outcome
+from entropyjax.records import Calibration
 
 EVENT_ORDER = 0.5
 """Order in the step of a noisy lane's event probabilities: crossings between steps go unseen."""
 
 PAIRS = 1024
 """Least number of trajectories to rerun: with fewer the check resolves nothing."""
-
-
-class Pairs(NamedTuple):
-    """Fine minus coarse over an item's pairs: collapse indicator, h at the save times, changed outcomes."""
-
-    collapse: Moments
-    entropy: Moments
-    changed: Int[Array, ""]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,12 +52,22 @@ class StepCheck:
         return max(self.collapse_error, self.entropy_error)
 
 
-def check_step(ensemble: Ensemble, share: float, memory_bytes: int) -> StepCheck:
+def check_step(
+    ensemble: Ensemble,
+    share: float,
+    memory_bytes: int,
+    *,
+    path: str = "auto",
+    calibration: Calibration = DEFAULTS,
+    cache: Any = None,
+) -> StepCheck:
     """Rerun a share of each cell's trajectories with half the step, on the same Brownian paths.
 
     At least `PAIRS` trajectories in all are rerun, if there are as many.
 
     The coarse member of a pair takes the sums of the fine one's increments.
+
+    **Arguments:** `share`: of each cell's trajectories; the others: as in `make_plan`.
     """
     least = 2 if ensemble.noisy or ensemble.population else 1
     wanted = max(least, round(share * ensemble.replicates), math.ceil(PAIRS / ensemble.n_cells))
@@ -77,8 +77,8 @@ def check_step(ensemble: Ensemble, share: float, memory_bytes: int) -> StepCheck
     )
     # A pair runs both members and keeps h at every save time.
     row = 2 * (ensemble.grid.intervals + 1) * np.dtype(ensemble.dtype).itemsize
-    plan = make_plan(pilot, memory_bytes, extra_bytes_per_lane=row, path="scan")
-    parts = [part for _, _, part in run_chunks(pilot, plan, range(plan.chunks), pair_statistics)]
+    plan = make_plan(pilot, memory_bytes, None, row, path=path, calibration=calibration, cache=cache, work=COMPARISON)
+    parts = [part for _, _, part in run_chunks(pilot, plan, range(plan.chunks))]
     pairs = jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
     cells = Pairs(fold_blocks(pairs.collapse, plan.blocks), fold_blocks(pairs.entropy, plan.blocks), pairs.changed)
     order = ensemble.method.order
@@ -93,32 +93,6 @@ def check_step(ensemble: Ensemble, share: float, memory_bytes: int) -> StepCheck
         entropy_error=float(np.max(entropy) / (1.0 - 2.0**-order)),
         changed=float(cells.changed.sum() / max(total, 1)),
         pairs=total,
-    )
-
-
-def pair_statistics(ensemble: Ensemble, block: int, item: Items) -> Pairs:
-    """Return the differences between half the step and the step over the lanes of one item."""
-    coarse = dataclasses.replace(ensemble, substeps=2)
-    fine = dataclasses.replace(ensemble, grid=ensemble.grid.refined())
-
-    def pair(replicate: UInt32[Array, ""]) -> tuple[Any, ...]:
-        def save(params: Any, state: Any, alive: Any) -> Any:
-            del alive
-            return ensemble.model.observe(state, params)["normalised_entropy"]
-
-        rough, smooth = (integrate_lane(request, item, replicate, save) for request in (coarse, fine))
-        good = (rough.failure == Failure.NONE) & (smooth.failure == Failure.NONE)
-        indicator = [(result.outcome == Outcome.COLLAPSED).astype(ensemble.dtype) for result in (rough, smooth)]
-        changed = rough.outcome != smooth.outcome
-        return indicator[1] - indicator[0], smooth.saved - rough.saved, changed, good
-
-    replicates, keep = lanes_of(ensemble, block, item)
-    collapse, entropy, changed, good = jax.vmap(pair)(replicates)
-    keep = keep & good
-    return Pairs(
-        of_lanes(collapse, keep),
-        of_lanes(entropy, jnp.broadcast_to(keep[:, None], entropy.shape)),
-        jnp.sum((changed & keep).astype(jnp.int32)),
     )
 
 

@@ -7,12 +7,11 @@ import equinox as eqx
 import jax
 import numpy as np
 
-from entropyjax.ensemble.lanes import Items, gather, lane_sinks
-from entropyjax.ensemble.moments import Moments
-from entropyjax.ensemble.reduce import Statistics
+from entropyjax.ensemble.lanes import Items, gather
 from entropyjax.ensemble.request import Ensemble, EnsembleError
+from entropyjax.ensemble.work import STATISTICS, Work
 from entropyjax.records import Calibration
-from entropyjax.solve import native
+from entropyjax.solve import METHODS, native
 
 PATHS = ("auto", "native", "scan")
 """What may be asked for; `auto` takes the fastest path that can run the request."""
@@ -22,19 +21,22 @@ PATHS = ("auto", "native", "scan")
 class Path:
     """A solver path of an ensemble.
 
-    **Attributes:** `name`: one of `PATHS` but `auto`; `why`: the reason, as the end of a sentence; `kernel`: the native
-    kernel.
+    **Attributes:** `name`: one of `PATHS` but `auto`; `why`: the reason, as the end of a sentence; `kernels`: native
+    kernels.
     """
 
     name: str
     why: str
-    kernel: Any = None
+    kernels: tuple[Any, ...] = ()
 
 
-def choose_path(ensemble: Ensemble, block: int, wanted: str, calibration: Calibration, cache: Any = None) -> Path:
+def choose_path(
+    ensemble: Ensemble, block: int, wanted: str, calibration: Calibration, cache: Any = None, work: Work = STATISTICS
+) -> Path:
     """Return the path that runs an ensemble with items of `block` lanes.
 
-    **Arguments:** `wanted`: one of `PATHS`; `cache`: where native kernels are kept between processes.
+    **Arguments:** `wanted`: one of `PATHS`; `cache`: where native kernels are kept between processes; `work`: what is
+    done with the items.
 
     **Raises:** `EnsembleError` for a path that does not exist or cannot run this request.
     """
@@ -44,43 +46,43 @@ def choose_path(ensemble: Ensemble, block: int, wanted: str, calibration: Calibr
         return Path("scan", "it was asked for")
     if wanted == "auto" and not calibration.prefers("native", "scan"):
         return Path("scan", f"it is faster here ({calibration.source})")
-    kernel, reason = _kernel(ensemble, block, calibration, cache)
-    if kernel is not None:
-        return Path("native", "it was asked for" if wanted == "native" else "it is the fastest on a CPU", kernel)
+    kernels, reason = _kernels(ensemble, block, calibration, cache, work)
+    if kernels:
+        return Path("native", "it was asked for" if wanted == "native" else "it is the fastest on a CPU", kernels)
     if wanted == "native":
         raise EnsembleError(f"The native path cannot run this: {reason}. Choose path 'auto' or 'scan'.")
     return Path("scan", reason)
 
 
-def _kernel(ensemble: Ensemble, block: int, calibration: Calibration, cache: Any) -> tuple[Any, str]:
-    """Return the native kernel of an ensemble, or `None` and the reason."""
+def _kernels(
+    ensemble: Ensemble, block: int, calibration: Calibration, cache: Any, work: Work
+) -> tuple[tuple[Any, ...], str]:
+    """Return the native kernels of an ensemble, or none and the reason."""
     if jax.default_backend() != "cpu":
-        return None, f"native kernels run on CPU, and this is {jax.default_backend()}"
+        return (), f"native kernels run on CPU, and this is {jax.default_backend()}"
     reason = native.unavailable()
     if reason is not None:
-        return None, reason
+        return (), reason
     if not ensemble.method.native:
-        return None, "this method has no native kernel"
+        return (), f"method {METHODS.name_of(ensemble.method)} has no native kernel"
     from entropyjax.solve.native import batch
     from entropyjax.solve.native.graph import Unsupported
 
     arrays, static = eqx.partition(ensemble.without_cells(), eqx.is_array)
     items = gather(ensemble, 1, block, np.zeros(1, int))
     width = calibration.native_width.get(str(np.dtype(ensemble.dtype)), 0)
+    options = batch.Options(width=width, cache=cache)
 
-    def lane(shared: Any, item: Items, number: Any, valid: Any) -> Statistics:
-        return lane_sinks(eqx.combine(shared, static), item, number, valid)
+    def on_lane(lane: Any) -> Any:
+        return lambda shared, item, number, valid: lane(eqx.combine(shared, static), item, number, valid)
 
     try:
-        return batch.prepare(lane, arrays, items, block, batch.Options(width=width, cache=cache)), ""
+        return tuple(batch.prepare(on_lane(lane), arrays, items, block, options) for lane in work.lanes), ""
     except Unsupported as unsupported:
-        return None, f"{unsupported}, which the native path does not support"
+        return (), f"{unsupported}, which the native path does not support"
 
 
-def run_kernel(kernel: Any, ensemble: Ensemble, items: Items) -> Statistics:
-    """Return the statistics of items by their native kernel."""
+def run_kernels(path: Path, work: Work, ensemble: Ensemble, block: int, items: Items) -> Any:
+    """Return what `work` gives for items, by the kernels of a path."""
     arrays, _ = eqx.partition(ensemble, eqx.is_array)
-    found = kernel(arrays, items)
-    return jax.tree.map(
-        lambda node: Moments(*node) if type(node) is tuple else node, found, is_leaf=lambda node: type(node) is tuple
-    )
+    return work.finish(ensemble, block, items, [kernel(arrays, items) for kernel in path.kernels])

@@ -9,6 +9,7 @@ import numpy as np
 
 from entropyjax.ensemble.paths import Path, choose_path
 from entropyjax.ensemble.request import TIME_BINS, Ensemble, EnsembleError
+from entropyjax.ensemble.work import STATISTICS, Work
 from entropyjax.records import Calibration
 
 BLOCK = 1024
@@ -36,6 +37,7 @@ class Plan:
     - `devices`: devices that share a chunk through `shard_map`.
     - `bytes_per_lane`: estimate that the memory budget was divided by, a lane's part of the results included.
     - `path`: the solver path and why it was chosen.
+    - `work`: what is done with each item.
     """
 
     block: int
@@ -46,6 +48,7 @@ class Plan:
     devices: int
     bytes_per_lane: int
     path: Path
+    work: Work
 
     @property
     def chunk(self) -> int:
@@ -77,6 +80,7 @@ def make_plan(
     lanes: int | None = None,
     chunk_lanes: int | None = None,
     cache: Any = None,
+    work: Work = STATISTICS,
 ) -> Plan:
     """Return a plan whose working memory stays within a budget.
 
@@ -90,6 +94,7 @@ def make_plan(
     - `lanes`: lanes that advance together on one device in the scan, instead of the calibration's.
     - `chunk_lanes`: lanes of a call into the compiled program, likewise.
     - `cache`: where native kernels are kept between processes.
+    - `work`: what is done with each item.
 
     **Raises:** `EnsembleError` if the request cannot run or one block does not fit the budget.
     """
@@ -101,11 +106,11 @@ def make_plan(
     blocks = math.ceil(ensemble.replicates / BLOCK)
     block = math.ceil(ensemble.replicates / blocks)
     items = ensemble.n_cells * blocks
-    chosen = choose_path(ensemble, block, path, calibration, cache)
+    chosen = choose_path(ensemble, block, path, calibration, cache, work)
     native = chosen.name == "native"
     results = RESULTS * _bytes_per_item(ensemble)
     # A native kernel keeps its lanes in registers.
-    lane = math.ceil(results / block) + (0 if native else _bytes_per_lane(ensemble) + extra_bytes_per_lane)
+    lane = math.ceil(results / block) + (0 if native else _bytes_per_lane(ensemble)) + extra_bytes_per_lane
     on_cpu = jax.default_backend() == "cpu"
     shared = devices if on_cpu else 1
     budget = memory_bytes // shared
@@ -124,7 +129,7 @@ def make_plan(
     # Every further map step adds its results, and works in the memory of the first.
     repeats = 1 + (budget - vector * block * lane) // (vector * results)
     repeats = max(1, min(repeats, wanted // (vector * block * devices), math.ceil(fair / vector)))
-    return Plan(block, blocks, items, vector, repeats, devices, lane, chosen)
+    return Plan(block, blocks, items, vector, repeats, devices, lane, chosen, work)
 
 
 def _bytes_per_item(ensemble: Ensemble) -> int:
