@@ -8,6 +8,7 @@ import importlib.metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from entropyjax.calibrate import apply_xla_flags as apply_xla_flags
     from entropyjax.ensemble import Ensemble as Ensemble, make_plan as make_plan, run_chunks as run_chunks
     from entropyjax.io.config import ConfigError as ConfigError, SweepConfig as SweepConfig, load as load
     from entropyjax.io.store import open_result as open_result
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from entropyjax.stability import margin_window as margin_window
 
 _EXPORTS = {
+    "entropyjax.calibrate": ("apply_xla_flags",),
     "entropyjax.ensemble": ("Ensemble", "make_plan", "run_chunks"),
     "entropyjax.io.config": ("ConfigError", "SweepConfig", "load"),
     "entropyjax.io.store": ("open_result",),
@@ -46,6 +48,7 @@ __all__ = [
     "Replicator",
     "Star",
     "SweepConfig",
+    "apply_xla_flags",
     "entropy_panels",
     "figures",
     "load",

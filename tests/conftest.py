@@ -7,6 +7,8 @@ _DEVICES = "--xla_force_host_platform_device_count=4"
 if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
     os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_DEVICES}".strip()
 os.environ["MPLBACKEND"] = "Agg"
+# No test but those of the flags themselves pays for trying them.
+os.environ["ENTROPYJAX_XLA_FLAGS"] = "0"
 
 import hypothesis
 import jax

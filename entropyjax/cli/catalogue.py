@@ -59,15 +59,19 @@ def _describe(cls: Any) -> dict[str, Any]:
 @click.command()
 @options.as_json
 def info(as_json: bool) -> None:
-    """Tell versions, devices and precision."""
+    """Tell versions, devices, flags of XLA and precision."""
     import jax
 
+    from entropyjax.calibrate import apply_xla_flags
     from entropyjax.io import provenance
 
+    # Before JAX starts, as simulate and sweep do; trying flags would take too long here.
+    flags = apply_xla_flags(probe=False)
     record = {
         "versions": provenance.versions(),
         "backend": jax.default_backend(),
         "devices": provenance.devices(),
+        "xla_flags": {"in_force": list(flags.in_force), "reason": flags.reason},
         "precision": str(jax.numpy.result_type(float)),
         "precision_option": "--precision float64, or run.precision in a configuration",
     }
@@ -78,4 +82,5 @@ def info(as_json: bool) -> None:
     print(f"entropyjax {versions['entropyjax']} on Python {versions['python']}")
     print("with " + ", ".join(f"{name} {v}" for name, v in versions.items() if name not in ("entropyjax", "python")))
     print(f"backend {record['backend']}: {', '.join(record['devices'])}")
+    print(f"XLA flags {', '.join(flags.in_force) or 'none'}" + (f" ({flags.reason})" if flags.reason else ""))
     print(f"precision {record['precision']} unless a configuration says otherwise ({record['precision_option']})")

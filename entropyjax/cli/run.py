@@ -11,9 +11,16 @@ import click
 from entropyjax.cli import options
 
 
-def _all_cores() -> None:
-    """Give XLA one CPU device a core, over which ensembles are shared; an explicit choice of the user's stays."""
+def _prepare_jax() -> None:
+    """Before JAX starts, let XLA compile loops whole, and give it one CPU device a core to share ensembles over.
+
+    An explicit choice of the user's stays.
+    """
     import jax
+
+    from entropyjax.calibrate import apply_xla_flags
+
+    apply_xla_flags()
 
     chosen = "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
     if not chosen and "JAX_NUM_CPU_DEVICES" not in os.environ:
@@ -68,7 +75,7 @@ def simulate(config: Path, texts: list[str], out: Path | None, paths: int, quiet
     from entropyjax.jobs import simulate as job
 
     checked = load(config, texts)
-    _all_cores()
+    _prepare_jax()
     with bar(not (quiet or as_json)) as progress:
         dataset = job(checked, paths=paths, out=out, progress=progress)
     _report(dataset, out, _draw(dataset, out) if out else [], quiet, as_json)
@@ -89,7 +96,7 @@ def sweep(config: Path, texts: list[str], out: Path | None, resume: bool, quiet:
 
     checked = load(config, texts)
     target = out or Path("results") / f"{config.stem}-{checked.run_id}.zarr"
-    _all_cores()
+    _prepare_jax()
     try:
         with bar(not (quiet or as_json)) as progress:
             dataset = job(checked, out=target, resume=resume, progress=progress)

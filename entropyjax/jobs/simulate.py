@@ -10,10 +10,10 @@ import jax
 import numpy as np
 import xarray as xr
 
-from entropyjax.ensemble import sample_paths
 from entropyjax.io.config import ConfigError, SweepConfig, load
 from entropyjax.io.store import check_target, write_result
 from entropyjax.jobs.build import build_ensemble
+from entropyjax.jobs.engine import make_engine
 from entropyjax.jobs.sweep import Progress, sweep
 from entropyjax.models import MODELS, AbstractModel
 from entropyjax.params import AbstractParams
@@ -89,7 +89,7 @@ def _paths(config: SweepConfig, dataset: xr.Dataset, count: int) -> xr.Dataset:
     with jax.enable_x64(config.run.precision == "float64"):
         ensemble = build_ensemble(config)
         grid = Grid(ensemble.grid.horizon, ensemble.grid.intervals, steps)
-        found = sample_paths(dataclasses.replace(ensemble, grid=grid), 0, count)
+        found = make_engine(config).paths(dataclasses.replace(ensemble, grid=grid), 0, count)
     observables = ensemble.model.observables
     return xr.Dataset(
         {

@@ -3,8 +3,9 @@
 import dataclasses
 from typing import Any, NamedTuple
 
-from entropyjax.ensemble import Ensemble, check_step
+from entropyjax.ensemble import Ensemble
 from entropyjax.io.config import SweepConfig
+from entropyjax.jobs.engine import Engine
 
 
 class Settled(NamedTuple):
@@ -14,7 +15,7 @@ class Settled(NamedTuple):
     report: dict[str, Any]
 
 
-def settle_step(config: SweepConfig, ensemble: Ensemble) -> Settled:
+def settle_step(config: SweepConfig, ensemble: Ensemble, engine: Engine) -> Settled:
     """Return the step at which the reported statistics are within the tolerance, if refinement reaches it.
 
     The report lists every check, says whether the last one is within the tolerance, and is empty of checks
@@ -25,7 +26,7 @@ def settle_step(config: SweepConfig, ensemble: Ensemble) -> Settled:
     if ensemble.method.dynamics == "agents" or run.check_share == 0.0 or ensemble.method.order == 0.0:
         return Settled(ensemble.grid.steps, report)
     for refinement in range(run.max_refinements + 1):
-        check = check_step(ensemble, run.check_share, run.memory_mb * 2**20)
+        check = engine.check(ensemble, run.check_share)
         report["checks"].append(dataclasses.asdict(check))
         report["within_tolerance"] = check.error <= run.tolerance
         if report["within_tolerance"] or refinement == run.max_refinements:

@@ -8,11 +8,12 @@ from typing import Any
 import jax
 import xarray as xr
 
-from entropyjax.ensemble import Accumulator, Ensemble, Plan, from_arrays, make_plan, run_chunks, to_arrays
+from entropyjax.ensemble import Accumulator, Ensemble, Plan, from_arrays, run_chunks, to_arrays
 from entropyjax.io.config import SweepConfig, load
 from entropyjax.io.store import Journal, StoreError, check_target, open_result, write_result
 from entropyjax.jobs.build import build_ensemble, parameter_cells
 from entropyjax.jobs.dataset import Variable, assemble, margin_curve, variables
+from entropyjax.jobs.engine import Engine, make_engine
 from entropyjax.jobs.errors import JobError
 from entropyjax.jobs.step import settle_step
 from entropyjax.jobs.variants import variants
@@ -87,6 +88,7 @@ def _run(config: SweepConfig, journal: Journal | None, progress: Progress | None
     parts: list[dict[str, Variable]] = []
     reports: list[Any] = []
     ensemble = None
+    engine = make_engine(config, devices)
     members = list(variants(config))
     sizes = [len(parameter_cells(variant)) * variant.run.replicates for variant in members]
     for number, variant in enumerate(members):
@@ -97,7 +99,7 @@ def _run(config: SweepConfig, journal: Journal | None, progress: Progress | None
 
         with jax.enable_x64(variant.run.precision == "float64"):
             ensemble = build_ensemble(variant)
-            part, report = _variant(variant, ensemble, number, journal, tell, devices)
+            part, report = _variant(variant, ensemble, number, journal, tell, engine)
         parts.append(part)
         reports.append(report)
     assert ensemble is not None
@@ -115,21 +117,20 @@ def _variant(
     number: int,
     journal: Journal | None,
     progress: Callable[[int, str], None],
-    devices: int | None,
+    engine: Engine,
 ) -> tuple[dict[str, Variable], dict[str, Any]]:
     """Run one variant, taking from the journal what is there; return its variables and its report."""
     total = ensemble.n_cells * ensemble.replicates
-    memory = config.run.memory_mb * 2**20
     settled = journal.noted("step", number) if journal else None
     if settled is None:
-        make_plan(ensemble, memory, devices)
+        engine.plan(ensemble)
         progress(0, "checking the step")
-        settled = settle_step(config, ensemble)._asdict()
+        settled = settle_step(config, ensemble, engine)._asdict()
         if journal:
             journal.note("step", number, settled)
     grid = Grid(ensemble.grid.horizon, ensemble.grid.intervals, settled["steps"])
     ensemble = dataclasses.replace(ensemble, grid=grid)
-    plan = make_plan(ensemble, memory, devices)
+    plan = _plan(ensemble, engine, number, journal)
     cells = Accumulator(ensemble.n_cells, plan.blocks)
     for start, _, arrays in journal.chunks(number) if journal else ():
         cells.add(start, from_arrays(arrays))
@@ -145,6 +146,18 @@ def _variant(
         doc = "Window at which M = 0 on the fixed points; not the collapse boundary where they are bistable."
         out["margin_window"] = Variable((), curve, "ktok", doc)
     return out, settled["report"] | {"plan": str(plan), "steps_per_interval": settled["steps"]}
+
+
+def _plan(ensemble: Ensemble, engine: Engine, number: int, journal: Journal | None) -> Plan:
+    """Return the plan; a run that is continued stays on the solver path it began on, whose bits it keeps.
+
+    **Raises:** `EnsembleError` if that path is not to be had any more.
+    """
+    begun = journal.noted("path", number) if journal else None
+    plan = (dataclasses.replace(engine, path=begun) if begun else engine).plan(ensemble)
+    if journal and begun is None:
+        journal.note("path", number, plan.path.name)
+    return plan
 
 
 def _todo(plan: Plan, done: int) -> Sequence[int]:

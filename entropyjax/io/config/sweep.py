@@ -16,7 +16,7 @@ from entropyjax.io.config.values import plain
 from entropyjax.io.config.variants import survey
 
 _PROSE = ("title", "description", "sources")
-_WITHOUT_EFFECT = ("memory_mb",)
+_WITHOUT_EFFECT = ("memory_mb", "path")
 _ID_DIGITS = 12
 
 
