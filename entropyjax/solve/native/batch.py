@@ -15,7 +15,9 @@ from entropyjax.solve.native.interpret import Rows
 from entropyjax.solve.native.kernel import AbstractKernelText
 from entropyjax.solve.native.layout import SLOTS, Layout
 from entropyjax.solve.native.nests import ItemNest, LaneNest
-from entropyjax.solve.native.trace import LaneFunction, Traced, trace
+from entropyjax.solve.native.refill import RefillNest, main_loop
+from entropyjax.solve.native.trace import Traced, trace
+from entropyjax.solve.split import LaneFunction
 
 FULL = 4
 """Least number of vectors in an item whose lanes share vectors; with fewer, each slot takes an item of its own."""
@@ -50,7 +52,8 @@ class Kernel:
         self._prelude, self._layout, self._structure = traced.prelude, traced.layout, traced.structure
         self._block = block
         instructions = Instructions(width, options.flags, build.has_reciprocal_estimate())
-        nest = (LaneNest if uniform else ItemNest)(traced, block, instructions)
+        refill = uniform and main_loop(traced.block) is not None
+        nest = (RefillNest if refill else LaneNest if uniform else ItemNest)(traced, block, instructions)
         text = _module(traced, nest)
         self.width, self._lanes = width, nest.lanes
         self._target = build.register(text, options.cache)

@@ -23,10 +23,20 @@ def _rule(*names: str) -> Callable[[Any], Any]:
     return register
 
 
-@_rule("jit", "pjit", "closed_call", "core_call", "remat2", "checkpoint", "custom_jvp_call", "custom_vjp_call")
+@_rule(
+    "jit",
+    "pjit",
+    "closed_call",
+    "core_call",
+    "remat2",
+    "checkpoint",
+    "custom_jvp_call",
+    "custom_vjp_call",
+    "custom_vmap_call",
+)
 def _call(self: Interpreter, equation: Any, args: list[Value]) -> list[Value]:
     params = equation.params
-    inner = next(params[name] for name in ("jaxpr", "call_jaxpr", "fun_jaxpr") if name in params)
+    inner = next(params[name] for name in ("jaxpr", "call_jaxpr", "fun_jaxpr", "call") if name in params)
     return self.closed(inner, args) if hasattr(inner, "consts") else self.evaluate(inner, [], args)
 
 
@@ -37,7 +47,7 @@ def _scan(self: Interpreter, equation: Any, args: list[Value]) -> list[Value]:
     fixed, init, xs = args[:consts], args[consts : consts + carries], args[consts + carries :]
     has_rows = len(equation.outvars) > carries
     if xs or (has_rows and self.graph.region is not self.rows_region):
-        return _unrolled(self, params, fixed, init, xs)
+        return unroll_scan(self, params, fixed, init, xs)
 
     def body(carried: list[Value], region: Any, counter: Node) -> tuple[list[Value], Any]:
         outs = self.closed(params["jaxpr"], [*fixed, *carried])
@@ -49,7 +59,7 @@ def _scan(self: Interpreter, equation: Any, args: list[Value]) -> list[Value]:
     return [*last, *(Rows(region, counter, value, params["length"], ()) for value in saved)]
 
 
-def _unrolled(self: Interpreter, params: Any, fixed: list[Value], carry: list[Value], xs: list[Value]) -> list[Value]:
+def unroll_scan(self: Interpreter, params: Any, fixed: list[Value], carry: list[Value], xs: list[Value]) -> list[Value]:
     """Unroll a scan over arrays."""
     length = params["length"]
     if length > UNROLL:

@@ -180,8 +180,9 @@ def living(roots: Iterable[Node], rows: Iterable[Any] = ()) -> set[int]:
         live.add(id(node))
         stack.extend(node.args)
         if isinstance(node, Loop):
-            stack.extend((*node.phis, *node.inits, *node.outs, node.counter))
-            stack.extend(n for n in (node.condition,) if n is not None)
+            stack.extend((*node.phis, *node.inits, *node.outs))
+            # A loop without a length counts nothing.
+            stack.append(node.counter if node.condition is None else node.condition)
         elif isinstance(node, Branch):
             stack.extend((node.predicate, *node.outs, *node.others))
     return live

@@ -11,13 +11,10 @@ from typing import Any
 import numpy as np
 
 from entropyjax.solve.native.fold import fold
+from entropyjax.solve.unsupported import Unsupported
 
 LIMIT = 60_000
 """Most nodes of one kernel: beyond it compilation takes minutes."""
-
-
-class Unsupported(Exception):
-    """A computation that the native path cannot express; the message says which part."""
 
 
 class Node:

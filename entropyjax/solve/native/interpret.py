@@ -20,9 +20,9 @@ Value = Any
 class Rows:
     """What a loop over save times collects: a node of its body each round, then single rows after it."""
 
-    loop: Region
-    counter: Node
-    inside: Node
+    loop: Region | None
+    counter: Node | None
+    inside: Node | None
     length: int
     after: tuple[Node, ...]
 

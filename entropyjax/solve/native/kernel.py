@@ -68,10 +68,10 @@ class AbstractKernelText(abc.ABC):
     def _place_row_sinks(self) -> list[Node]:
         """Put a node that takes what is saved into the loop over save times, as early as its values allow."""
         rows = self._saved()
-        if not rows:
+        nodes = [row.inside for row in rows if row.inside is not None]
+        region, counter = (rows[0].loop, rows[0].counter) if rows else (None, None)
+        if region is None or counter is None:
             return []
-        nodes = [row.inside for row in rows]
-        region, counter = rows[0].loop, rows[0].counter
         sink = Node("rows", tuple(nodes), counter.dtype, False, counter, False, region)
         places = {id(node): number for number, node in enumerate(region.nodes)}
         last = max((places.get(id(node), -1) for node in nodes), default=-1)

@@ -131,5 +131,5 @@ def row_count(value: Any) -> int:
 
 
 def inside(value: Any) -> Node:
-    """Return a value's node, for rows that of the loop."""
-    return value.inside if isinstance(value, Rows) else value
+    """Return a value's node, for rows one of them."""
+    return (value.inside or value.after[0]) if isinstance(value, Rows) else value

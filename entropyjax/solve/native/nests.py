@@ -28,6 +28,15 @@ class LaneNest(AbstractKernelText):
         e.region(self.traced.item)
         self.clear("%task", "1")
         tables = [[self.table(buffer, "%task", t[2])] for buffer, t in zip(tallies, self.layout.tallies, strict=True)]
+        self._lane_loop(tables)
+        first = 0
+        for group in self.layout.groups:
+            self.reductions.merge(group, samples[first : first + group.columns], "%task")
+            first += group.columns
+        self.reductions.merge_totals(totals, "%task")
+
+    def _lane_loop(self, tables: list[list[str]]) -> None:
+        e = self.emitter
         before, head, done = e.label, e.new_label("lanes"), e.new_label("end")
         e.write(f"br label %{head}")
         e.block(head)
@@ -43,11 +52,6 @@ class LaneNest(AbstractKernelText):
         more = e.fresh(f"icmp ult i64 {following}, {self.block}")
         e.write(f"br i1 {more}, label %{head}, label %{done}")
         e.block(done)
-        first = 0
-        for group in self.layout.groups:
-            self.reductions.merge(group, samples[first : first + group.columns], "%task")
-            first += group.columns
-        self.reductions.merge_totals(totals, "%task")
 
     def _number_lanes(self) -> None:
         e, width = self.emitter, self.width

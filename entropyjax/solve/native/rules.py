@@ -10,6 +10,9 @@ from jax import lax
 from entropyjax.solve.native.graph import Node, Unsupported
 from entropyjax.solve.native.interpret import Interpreter, Value
 
+WRITTEN = 40
+"""Most elements of an array that is written to at a place that is computed: each becomes a variable."""
+
 ELEMENTWISE: dict[str, Callable[..., Node]] = {}
 STRUCTURAL: dict[str, Callable[[Interpreter, Any, list[Value]], Any]] = {}
 
@@ -235,6 +238,21 @@ def _dynamic_slice(self: Interpreter, equation: Any, args: list[Value]) -> Value
     single = np.empty(1, object)
     single[0] = out
     return single
+
+
+@_structural("dynamic_update_slice")
+def _dynamic_update_slice(self: Interpreter, equation: Any, args: list[Value]) -> Value:
+    value, update, place = args[0], args[1], args[2][()]
+    if value.ndim != 1 or update.shape != (1,) or value.size > WRITTEN:
+        raise Unsupported(f"it writes to a place that is computed in an array of shape {value.shape}")
+    graph, out = self.graph, value.copy()
+    last = value.size - 1
+    for number in range(value.size):
+        # A place outside the array is moved to its nearest end.
+        end = "le" if number == 0 else "ge" if number == last else "eq"
+        here = graph.node(end, (place, graph.constant(number, place.dtype)), np.bool_)
+        out[number] = graph.node("select", (here, update[0], value[number]), value[number].dtype)
+    return out
 
 
 _FOLDS = {
