@@ -50,8 +50,8 @@ def apply_xla_flags(*, probe: bool = True) -> XlaFlags:
     """Let XLA compile the loops of this process whole, with vectors as wide as the processor's.
 
     Call it before JAX is first used, because XLA reads its flags once, when its backend starts. The flags hold for
-    every program of the process; they suit loops of elementwise work, as ensembles are, and may slow loops over
-    large matrix products. What `XLA_FLAGS` says already stays. `ENTROPYJAX_XLA_FLAGS=0` turns the call off.
+    every JAX program of the process, and were measured on ensembles alone. What `XLA_FLAGS` says already stays.
+    `ENTROPYJAX_XLA_FLAGS=0` turns the call off.
 
     The first call on a machine tries the flags in another process, which takes one or two seconds, and remembers
     what it found under `cache_folder()`.

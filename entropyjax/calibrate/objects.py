@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import hashlib
 import os
 import stat
 import tempfile
@@ -13,10 +12,9 @@ from entropyjax.calibrate.cache import cache_folder
 
 @dataclasses.dataclass(frozen=True)
 class ObjectFolder:
-    """Compiled objects in a folder of the user's own; an entry that is damaged or foreign counts as absent.
+    """Compiled objects in a folder of the user's own; a foreign entry counts as absent, a damaged one is seen later.
 
-    A file holds the digest of its key and content before the content. Nothing here fails: what cannot be
-    read or written is compiled again.
+    Nothing here fails: what cannot be read or written is compiled again.
 
     **Attributes:** `folder`: where the files lie, made when needed; `None` keeps nothing.
     """
@@ -30,11 +28,9 @@ class ObjectFolder:
         try:
             if not (_private(self.folder) and _private(self.folder / f"{key}.o")):
                 return None
-            content = (self.folder / f"{key}.o").read_bytes()
+            return (self.folder / f"{key}.o").read_bytes()
         except OSError:
             return None
-        digest, body = content[:32], content[32:]
-        return body if digest == _digest(key, body) else None
 
     def put(self, key: str, content: bytes) -> None:
         """Keep an object, if that is possible; readers see the old file or the new one."""
@@ -45,7 +41,7 @@ class ObjectFolder:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             handle, temporary = tempfile.mkstemp(prefix=key[:16], suffix=".tmp", dir=self.folder)
             with os.fdopen(handle, "wb") as file:
-                file.write(_digest(key, content) + content)
+                file.write(content)
             os.replace(temporary, self.folder / f"{key}.o")
         except OSError:
             with contextlib.suppress(OSError):
@@ -56,10 +52,6 @@ def object_folder() -> ObjectFolder:
     """Return the folder of compiled kernels under the user's cache."""
     root = cache_folder()
     return ObjectFolder(root / "kernels" if root is not None else None)
-
-
-def _digest(key: str, content: bytes) -> bytes:
-    return hashlib.sha256(key.encode() + b"\n" + content).digest()
 
 
 def _private(path: Path) -> bool:

@@ -79,7 +79,7 @@ def _kernels(
     try:
         return tuple(batch.prepare(on_lane(lane), arrays, items, block, options) for lane in work.lanes), ""
     except Unsupported as unsupported:
-        return (), f"{unsupported}, which the native path does not support"
+        return (), f"a native kernel cannot express it: {unsupported}"
 
 
 def run_kernels(path: Path, work: Work, ensemble: Ensemble, block: int, items: Items) -> Any:

@@ -24,13 +24,17 @@ class ObjectCache(Protocol):
         ...
 
     def put(self, key: str, content: bytes) -> None:
-        """Keep `content` under a key, if that is possible."""
+        """Keep `content` under a key, if that is possible; it carries its own digest."""
         ...
 
 
 @functools.cache
 def target_machine() -> Any:
     """Return LLVM's description of this processor, for compilation in process."""
+    return _new_machine()
+
+
+def _new_machine() -> Any:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     target = llvm.Target.from_default_triple()
@@ -97,15 +101,12 @@ def register(text: str, cache: ObjectCache | None) -> str:
     with _lock:
         if name in _engines:
             return name
-        content = cache.get(digest) if cache is not None else None
-        engine = _load(content) if content is not None else None
-        if engine is None:
+        content = _opened(digest, cache.get(digest)) if cache is not None else None
+        if content is None:
             content = _compile(text)
-            engine = _load(content)
             if cache is not None:
-                cache.put(digest, content)
-        if engine is None:
-            raise RuntimeError("LLVM could not load the object that it compiled.")
+                cache.put(digest, _seal(digest, content) + content)
+        engine = _load(content)
         pointer = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p)(engine.get_function_address("handler"))
         jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(pointer), platform="cpu")
         _engines[name] = engine
@@ -127,13 +128,23 @@ def _compile(text: str) -> bytes:
     return machine.emit_object(module)
 
 
-def _load(content: bytes) -> Any:
-    """Return an engine that holds the object, or `None` if it is not one."""
-    try:
-        thing = llvm.ObjectFileRef.from_data(content)
-        engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target_machine())
-        engine.add_object_file(thing)
-        engine.finalize_object()
-        return engine if engine.get_function_address("handler") else None
-    except (RuntimeError, ValueError):
+def _seal(key: str, content: bytes) -> bytes:
+    """Return the digest that stands before a kept object: LLVM ends the process if it loads a damaged one."""
+    return hashlib.sha256(key.encode() + b"\n" + content).digest()
+
+
+def _opened(key: str, kept: bytes | None) -> bytes | None:
+    """Return the object of a cache's entry, `None` if there is none or it is damaged."""
+    if kept is None:
         return None
+    seal, content = kept[:32], kept[32:]
+    return content if seal == _seal(key, content) else None
+
+
+def _load(content: bytes) -> Any:
+    """Return an engine that holds the object."""
+    # An engine owns its target machine, and frees it.
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _new_machine())
+    engine.add_object_file(llvm.ObjectFileRef.from_data(content))
+    engine.finalize_object()
+    return engine

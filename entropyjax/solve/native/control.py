@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from entropyjax.solve.native import rules
+from entropyjax.solve.native import arrays, rules
 from entropyjax.solve.native.graph import Branch, Node, Unsupported
 from entropyjax.solve.native.interpret import Interpreter, Rows, Rules, Value, array, elementwise, nodes, shaped
 
@@ -144,4 +144,4 @@ def _select(self: Interpreter, predicate: Node, chosen: Value, other: Value) -> 
     return elementwise(lambda a, b: self.graph.node("select", (predicate, a, b), a.dtype), [chosen, other])
 
 
-RULES = Rules(rules.ELEMENTWISE, rules.STRUCTURAL, _CONTROL)
+RULES = Rules(rules.ELEMENTWISE, arrays.STRUCTURAL, _CONTROL)

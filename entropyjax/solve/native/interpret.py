@@ -193,13 +193,15 @@ def shaped(like: Sequence[Value], flat: Sequence[Node]) -> list[Value]:
 
 
 def elementwise(function: Callable[..., Node], args: Sequence[Value]) -> Value:
-    """Apply a function of nodes to arrays of them; single nodes go with every shape."""
-    shape = next((arg.shape for arg in args if isinstance(arg, np.ndarray)), None)
-    if shape is None:
+    """Apply a function of nodes to arrays of them; single nodes and axes of one element go with every size."""
+    arrays = [arg for arg in args if isinstance(arg, np.ndarray)]
+    if not arrays:
         return function(*args)
+    shape = np.broadcast_shapes(*(arg.shape for arg in arrays))
+    wide = [np.broadcast_to(arg, shape) if isinstance(arg, np.ndarray) else arg for arg in args]
     out = np.empty(shape, object)
     for place in np.ndindex(shape):
-        out[place] = function(*(arg[place] if isinstance(arg, np.ndarray) else arg for arg in args))
+        out[place] = function(*(arg[place] if isinstance(arg, np.ndarray) else arg for arg in wide))
     return out
 
 

@@ -33,23 +33,15 @@ _SERIES = (
     0.067494996,
 )
 # R with log((1 + s) / (1 - s)) = s (2 + z R(z)), z = s^2: table "logarithm_ratio".
-_RATIO = {
-    "float32": (
-        0.6666666,
-        0.40000972,
-        0.284988,
-        0.24278559,
-    ),
-    "float64": (
-        0.6666666666666734,
-        0.3999999999941649,
-        0.2857142874208066,
-        0.2222219859831384,
-        0.18183563256706953,
-        0.15314073281025437,
-        0.14795759479868917,
-    ),
-}
+_RATIO = (
+    0.6666666666666734,
+    0.3999999999941649,
+    0.2857142874208066,
+    0.2222219859831384,
+    0.18183563256706953,
+    0.15314073281025437,
+    0.14795759479868917,
+)
 _LOWEST = {"float32": 0x3F3504F3, "float64": 0x3FE6A09E667F3BCD}
 """Bit patterns of the square root of 1/2, where the range of m begins."""
 
@@ -62,31 +54,31 @@ class Parts(NamedTuple):
     field: Bits
 
 
-def normal_parts(pattern: Bits, bias: Bits | float) -> Parts:
-    """Return the parts of a positive normal number; `bias` is what its exponent's field exceeds the exponent by."""
+def normal_parts(pattern: Bits, extra: Number | float = 0.0) -> Parts:
+    """Return the parts of 2^-extra times the positive normal number of this pattern."""
     form = format_of(from_bits(pattern))
     lowest = _LOWEST[form.name]
     raised = pattern + (form.one - lowest)
     # The field as a number without a conversion: as the fraction of a number whose unit in the last place is 1.
-    exponent = from_bits(shift_right(raised, form.mantissa) | form.units) - bias
+    exponent = from_bits(shift_right(raised, form.mantissa) | form.units) - (extra + (2.0**form.mantissa + form.bias))
     return Parts(exponent, from_bits((raised & form.fraction) + lowest), raised & ~form.fraction)
 
 
 def parts(pattern: Bits) -> Parts:
     """Return the parts of a positive number, which may be subnormal, also where arithmetic flushes these to 0."""
     form = format_of(from_bits(pattern))
-    units = 2.0**form.mantissa
     small = pattern <= form.fraction
-    scaled = from_bits(pattern | form.units) - units
-    bias = choose(small, units + (2 * form.bias + form.mantissa - 1), lax.full_like(scaled, units + form.bias))
-    return normal_parts(choose(small, to_bits(scaled), pattern), bias)
+    # A subnormal number is an integer times the smallest one.
+    integer = from_bits(pattern | form.units) - 2.0**form.mantissa
+    extra = choose(small, lax.full_like(integer, form.bias + form.mantissa - 1.0), 0.0)
+    return normal_parts(choose(small, to_bits(integer), pattern), extra)
 
 
 def log(x: Number) -> Number:
     """Return the natural logarithm of `x`, within 1 ulp."""
     pattern = to_bits(x)
     exponent, significand, _ = parts(pattern)
-    value = _log_of_parts(significand - 1.0, exponent)
+    value = log_of_parts(significand - 1.0, exponent)
     value = choose(x < math.inf, value, x)
     value = choose(pattern < 0, math.nan, value)
     return choose(shift_left(pattern, 1) == 0, -math.inf, value)
@@ -96,18 +88,18 @@ def log1p(x: Number) -> Number:
     """Return log(1 + x), of 1 + x = 2^k (1 + f) with f = x 2^-k + (2^-k - 1), rounded once."""
     form = format_of(x)
     whole = 1.0 + x
-    exponent, _, field = normal_parts(to_bits(whole), 2.0**form.mantissa + form.bias)
+    exponent, _, field = normal_parts(to_bits(whole))
     # 2^(1 - k), which is a normal number, or 0 for the largest k, where it does not count.
     twice = from_bits(form.infinity - field)
     shifted = from_bits(to_bits(x) - (field - form.one))
-    value = _log_of_parts(shifted + (0.5 * twice - 1.0), exponent)
+    value = log_of_parts(shifted + (0.5 * twice - 1.0), exponent)
     value = choose(x < math.inf, value, x)
     value = choose(x < -1.0, math.nan, value)
     value = choose(x == -1.0, -math.inf, value)
     return choose(whole == 1.0, x, value)
 
 
-def _log_of_parts(f: Number, k: Number) -> Number:
+def log_of_parts(f: Number, k: Number) -> Number:
     """Return k ln 2 + log(1 + f)."""
     form = format_of(f)
     high, low = form.log_2
@@ -119,5 +111,5 @@ def _log_of_parts(f: Number, k: Number) -> Number:
         s = f / (2.0 + f)
         z = s * s
         half = 0.5 * square
-        correction = (s * (half + z * polynomial(z, _RATIO[form.name])) + k * low) - half
+        correction = (s * (half + z * polynomial(z, _RATIO)) + k * low) - half
     return k * high + (f + correction)

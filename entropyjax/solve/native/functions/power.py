@@ -27,25 +27,23 @@ from entropyjax.solve.native.functions.logarithm import parts
 
 # W: table "logarithm_tail" of scripts/functions/coefficients.py.
 _TAIL = {
-    "float32": (
-        0.59999996,
-        0.4285796,
-        0.33269423,
-        0.29339194,
-    ),
+    "float32": (0.6000023, 0.42820635, 0.35129464),
     "float64": (
         0.5999999999999996,
         0.428571428571688,
         0.33333333326029424,
         0.27272728339213537,
-        0.23076833006946731,
-        0.2000456450535872,
-        0.17510435683539882,
-        0.17998428509799938,
+        0.230768330069467,
+        0.20004564505365308,
+        0.17510435683107342,
+        0.17998428518149698,
     ),
 }
 # 2/3 as half a significand and a rest.
-_TWO_THIRDS = {"float32": (0.66650390625, 0.00016276042), "float64": (0.6666666567325592, 9.934107462565104e-09)}
+_TWO_THIRDS = {
+    "float32": (0.66674805, -8.138021e-05),
+    "float64": (0.6666666716337204, -4.967053731282552e-09),
+}
 
 
 def pow(x: Number, y: Number) -> Number:
@@ -104,5 +102,5 @@ def _exceptions(x: Number, y: Number, magnitude: Number) -> Number:
     negative = to_bits(x) < 0
     value = choose(negative & odd, -magnitude, magnitude)
     value = choose((x < 0.0) & ~whole & (x > -math.inf), math.nan, value)
-    value = choose((x != x) | (y != y), x + y, value)
+    value = choose(jnp.isnan(x) | jnp.isnan(y), x + y, value)
     return choose((x == 1.0) | (y == 0.0), 1.0, value)
