@@ -1,6 +1,7 @@
 """What every test runs under: float64, strict promotion, four CPU devices, no display, the same examples."""
 
 import os
+import tempfile
 
 # Read when jax starts its backend and when matplotlib is imported, so before either.
 _DEVICES = "--xla_force_host_platform_device_count=4"
@@ -9,6 +10,9 @@ if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", "")
 os.environ["MPLBACKEND"] = "Agg"
 # No test but those of the flags themselves pays for trying them.
 os.environ["ENTROPYJAX_XLA_FLAGS"] = "0"
+# Kernels that tests compile are not the user's.
+_CACHE = tempfile.TemporaryDirectory(prefix="entropyjax-tests-")
+os.environ["ENTROPYJAX_CACHE_DIR"] = _CACHE.name
 
 import hypothesis
 import jax

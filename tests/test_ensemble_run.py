@@ -142,39 +142,45 @@ def quick_compile():
 # --- How a run is cut -----------------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module", params=["scan", "native"])
+def path(request):
+    if request.param == "native":
+        pytest.importorskip("llvmlite", reason="native kernels need the extra 'cpu'")
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def toy_whole():
-    return statistics(toy())
+def toy_whole(path):
+    return statistics(toy(), path=path)
 
 
 @pytest.mark.parametrize("devices", [2, 4])
-def test_devices_change_nothing(toy_whole, devices):
+def test_devices_change_nothing(toy_whole, path, devices):
     # 5 items on 2 and 4 devices: the last device gets padding, which must not count.
-    assert_same_bits(statistics(toy(), devices=devices), toy_whole)
+    assert_same_bits(statistics(toy(), devices=devices, path=path), toy_whole)
 
 
 @pytest.mark.parametrize(("lanes", "chunk_lanes"), [(13, 13), (26, 26), (13, 39)])
-def test_chunks_and_map_steps_change_nothing(toy_whole, monkeypatch, lanes, chunk_lanes):
-    monkeypatch.setattr(plan_module, "LANES", lanes)
-    monkeypatch.setattr(plan_module, "CHUNK_LANES", chunk_lanes)
-    plan = make_plan(toy(), devices=1)
-    assert (plan.vector * 13, plan.chunk * 13) == (lanes, chunk_lanes)
+def test_chunks_and_map_steps_change_nothing(toy_whole, path, lanes, chunk_lanes):
+    choices = {"path": path, "lanes": lanes, "chunk_lanes": chunk_lanes}
+    plan = make_plan(toy(), devices=1, **choices)
+    # A native kernel takes a whole chunk at once.
+    assert (plan.vector * 13, plan.chunk * 13) == (lanes if path == "scan" else chunk_lanes, chunk_lanes)
     assert plan.chunks == math.ceil(5 * 13 / chunk_lanes)
-    assert_same_bits(statistics(toy()), toy_whole)
+    assert_same_bits(statistics(toy(), **choices), toy_whole)
 
 
-def test_many_chunks_on_many_devices_change_nothing(toy_whole, monkeypatch):
-    monkeypatch.setattr(plan_module, "LANES", 13)
-    monkeypatch.setattr(plan_module, "CHUNK_LANES", 26)
-    assert make_plan(toy(), devices=2).chunks == 3
-    assert_same_bits(statistics(toy(), devices=2), toy_whole)
+def test_many_chunks_on_many_devices_change_nothing(toy_whole, path):
+    choices = {"path": path, "lanes": 13, "chunk_lanes": 26}
+    assert make_plan(toy(), devices=2, **choices).chunks == 3
+    assert_same_bits(statistics(toy(), devices=2, **choices), toy_whole)
 
 
-def test_blocks_change_no_count_and_moments_by_rounding_only(toy_whole, monkeypatch):
+def test_blocks_change_no_count_and_moments_by_rounding_only(toy_whole, path, monkeypatch):
     monkeypatch.setattr(plan_module, "BLOCK", 4)
     plan = make_plan(toy(), devices=1)
     assert (plan.blocks, plan.block) == (4, 4)
-    assert_same_counts(statistics(toy()), toy_whole, rtol=1e-13)
+    assert_same_counts(statistics(toy(), path=path), toy_whole, rtol=1e-13)
 
 
 @pytest.mark.parametrize("devices", [2, 4])
@@ -413,10 +419,10 @@ def test_a_chunk_stays_within_the_memory_it_was_planned_for(replicates):
 
     budget = 16 * 2**20
     request = toy(cells=40_000, replicates=replicates, grid=cast(Grid(8.0, 100, 1), np.float64))
-    plan = make_plan(request, budget, devices=1)
+    plan = make_plan(request, budget, devices=1, path="scan")
     mesh = jax.sharding.Mesh(np.asarray(jax.local_devices()[:1]), ("device",))
     items = run.gather(request, plan.blocks, plan.block, np.arange(plan.chunk))
-    compiled = run._chunk.lower(request.without_cells(), items, plan, mesh, run.item_statistics).compile()
+    compiled = run._chunk.lower(request.without_cells(), items, plan, mesh).compile()
     memory = getattr(compiled, "compiled", compiled).memory_analysis()
     assert memory.temp_size_in_bytes + memory.output_size_in_bytes <= budget
 

@@ -9,12 +9,12 @@ import xarray as xr
 from systems import star_reference
 
 from entropyjax import ensemble
-from entropyjax.ensemble import plan as plan_module
 from entropyjax.io.config import load
 from entropyjax.io.store import SCHEMA_VERSION, StoreError, open_result
-from entropyjax.jobs import JobError, summarise, sweep
+from entropyjax.jobs import JobError, engine, summarise, sweep
 from entropyjax.jobs.variants import split_axes
 from entropyjax.models import Star
+from entropyjax.records import Calibration
 from entropyjax.stability import margin_window
 
 RUN = {
@@ -48,8 +48,8 @@ def quick_compile():
 @pytest.fixture
 def small_chunks(monkeypatch):
     """Two chunks and more in a tiny sweep, so that it can be interrupted between them."""
-    monkeypatch.setattr(plan_module, "LANES", 64)
-    monkeypatch.setattr(plan_module, "CHUNK_LANES", 64)
+    small = Calibration(scan_lanes=64, chunk_lanes=64, chunk_work=0)
+    monkeypatch.setattr(engine, "load_calibration", lambda: small)
 
 
 @pytest.fixture(scope="module")

@@ -55,6 +55,10 @@ def item_statistics(ensemble: Ensemble, block: int, item: Items) -> Statistics:
         result = integrate_lane(ensemble, item, replicate, save)
         return result.saved, contributions(result, None, keep, _horizon(ensemble))
 
+    if not ensemble.method.lockstep:
+        numbers = jnp.arange(block, dtype=jnp.uint32)
+        sinks = jax.vmap(lambda number: lane_sinks(ensemble, item, number, jnp.asarray(True)))(numbers)
+        return jax.tree.map(add_up, sinks, is_leaf=is_sink)
     replicates, keep = lanes_of(ensemble, block, item)
     saved, lanes = jax.vmap(lane, axis_name=_LANE, out_axes=(None, 0))(replicates, keep)
     return jax.tree.map(add_up, lanes, is_leaf=is_sink)._replace(observables=saved)
