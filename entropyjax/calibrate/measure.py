@@ -66,8 +66,9 @@ def measure(progress: Callable[[str], None] | None = None) -> Calibration:
 
 
 def _native_rate(ensemble: Ensemble, calibration: Calibration) -> float | None:
-    if make_plan(ensemble, calibration=calibration).path.name != "native":
-        return None
+    with jax.enable_x64(np.dtype(ensemble.dtype) == np.float64):
+        if make_plan(ensemble, calibration=calibration).path.name != "native":
+            return None
     return _rate(ensemble, path="native", calibration=calibration)
 
 

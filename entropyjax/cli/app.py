@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import click
 
-from entropyjax.cli import catalogue, run
+from entropyjax.cli import bench, calibrate, catalogue, run
 
 
 @click.group(epilog="Exit codes: 0 done, 1 the computation failed, 2 wrong usage or configuration, 130 interrupted.")
@@ -16,7 +16,15 @@ def app() -> None:
     """Entropy dynamics of LLM orchestrators: simulate, sweep, and see where they collapse."""
 
 
-for command in (run.simulate, run.sweep, run.plot, catalogue.models, catalogue.info):
+for command in (
+    run.simulate,
+    run.sweep,
+    run.plot,
+    catalogue.models,
+    catalogue.info,
+    calibrate.calibrate,
+    bench.bench,
+):
     app.add_command(command)
 
 DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130

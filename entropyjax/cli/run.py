@@ -11,17 +11,20 @@ import click
 from entropyjax.cli import options
 
 
-def _prepare_jax() -> None:
-    """Before JAX starts, let XLA compile loops whole, and give it one CPU device a core to share ensembles over.
+def prepare_jax() -> None:
+    """Before JAX starts, let XLA compile loops whole, keep what it compiles, and give it one CPU device a core.
 
-    An explicit choice of the user's stays.
+    Ensembles are shared over the devices. An explicit choice of the user's stays.
     """
     import jax
 
-    from entropyjax.calibrate import apply_xla_flags
+    from entropyjax.calibrate import apply_xla_flags, cache_folder
 
     apply_xla_flags()
-
+    folder = cache_folder()
+    if folder is not None and "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        jax.config.update("jax_compilation_cache_dir", str(folder / "xla"))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
     chosen = "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
     if not chosen and "JAX_NUM_CPU_DEVICES" not in os.environ:
         jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1)
@@ -75,7 +78,7 @@ def simulate(config: Path, texts: list[str], out: Path | None, paths: int, quiet
     from entropyjax.jobs import simulate as job
 
     checked = load(config, texts)
-    _prepare_jax()
+    prepare_jax()
     with bar(not (quiet or as_json)) as progress:
         dataset = job(checked, paths=paths, out=out, progress=progress)
     _report(dataset, out, _draw(dataset, out) if out else [], quiet, as_json)
@@ -96,7 +99,7 @@ def sweep(config: Path, texts: list[str], out: Path | None, resume: bool, quiet:
 
     checked = load(config, texts)
     target = out or Path("results") / f"{config.stem}-{checked.run_id}.zarr"
-    _prepare_jax()
+    prepare_jax()
     try:
         with bar(not (quiet or as_json)) as progress:
             dataset = job(checked, out=target, resume=resume, progress=progress)

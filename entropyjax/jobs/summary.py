@@ -22,6 +22,9 @@ def summarise(dataset: xr.Dataset) -> str:
     if projected:
         share = projected / max(int(dataset.trajectories.sum()), 1)
         lines.append(f"{share:.0%} of the trajectories were projected onto s in [0, 1] or c >= 0 at least once.")
+    reports = json.loads(dataset.attrs["step_checks"])
+    paths = dict.fromkeys(report["path"] for report in reports if "path" in report)
+    lines.append(f"Solver path: {'; '.join(paths)}.")
     return "\n".join(lines)
 
 

@@ -145,7 +145,11 @@ def _variant(
     if curve is not None:
         doc = "Window at which M = 0 on the fixed points; not the collapse boundary where they are bistable."
         out["margin_window"] = Variable((), curve, "ktok", doc)
-    return out, settled["report"] | {"plan": str(plan), "steps_per_interval": settled["steps"]}
+    return out, settled["report"] | {
+        "plan": str(plan),
+        "path": f"{plan.path.name}, for {plan.path.why}",
+        "steps_per_interval": settled["steps"],
+    }
 
 
 def _plan(ensemble: Ensemble, engine: Engine, number: int, journal: Journal | None) -> Plan:

@@ -63,12 +63,14 @@ class AbstractMethod(eqx.Module):
     - `dynamics`: what it integrates: "ode", "sde" (Ito) or "agents".
     - `order`: order of convergence of end values (ODE) or of expectations (SDE); 0 if it does not apply.
     - `needs_float64`: whether ensembles refuse it in float32.
+    - `lockstep`: whether all lanes save at the same time, so that rows can be reduced across lanes as they come.
     - `native`: whether native kernels can be made of it.
     """
 
     dynamics: ClassVar[Dynamics]
     order: ClassVar[float]
     needs_float64: ClassVar[bool] = False
+    lockstep: ClassVar[bool] = True
     native: ClassVar[bool] = True
 
     @abc.abstractmethod

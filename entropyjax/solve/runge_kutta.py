@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+import jax
 from jaxtyping import Array, Float
 
 from entropyjax.models import AbstractModel, combine
@@ -44,6 +45,12 @@ def weigh(weights: tuple[float, ...], dt: Scalar, slopes: list[Any]) -> list[tup
     return [(weight * dt, slope) for weight, slope in zip(weights, slopes, strict=True) if weight != 0.0]
 
 
+def increment(weights: tuple[float, ...], dt: Scalar, slopes: list[Any]) -> Any:
+    """Return dt times the weighted sum of the slopes."""
+    (first, slope), *others = weigh(weights, dt, slopes)
+    return combine(jax.tree.map(lambda leaf: first * leaf, slope), *others)
+
+
 @register("rk4")
 class RK4(AbstractRungeKutta):
     """The classical fourth-order method of Kutta (1901)."""
@@ -59,8 +66,14 @@ class RK4(AbstractRungeKutta):
 class Tsit5(AbstractRungeKutta):
     """The fifth-order method of Tsitouras (Computers & Mathematics with Applications 62, 2011), fixed step.
 
-    **Attributes:** `error`: b less the weights of the embedded fourth-order method; its seventh stage is the
-    drift at the end of the step.
+    The embedded fourth-order method and the interpolant have the drift at the end of the step as their
+    seventh stage.
+
+    **Attributes:**
+
+    - `error`: b less the weights of the embedded method.
+    - `bump`: weights of u^2 (1-u)^2 in the fourth-order interpolant at the place u of a step, where the rest is
+      the cubic of Hermite (they are the factors of u^4 in section 4 of the paper).
     """
 
     order: ClassVar[float] = 5.0
@@ -89,11 +102,20 @@ class Tsit5(AbstractRungeKutta):
     )
     c: ClassVar = (0.0, 0.161, 0.327, 0.9, 0.9800255409045097, 1.0)
     error: ClassVar[tuple[float, ...]] = (
-        0.0017800110522257773,
-        0.0008164344596567463,
-        -0.007880878010261985,
+        0.0017800110522257714,
+        0.0008164344596567469,
+        -0.007880878010261995,
         0.1447110071732629,
-        -0.5823571654525553,
-        0.45808210592918686,
+        -0.5823571654525552,
+        0.45808210592918697,
         -1 / 66,
+    )
+    bump: ClassVar[tuple[float, ...]] = (
+        -1.0530884977290216,
+        0.1017,
+        2.4906272856512528,
+        -16.548102889244903,
+        47.37952196281928,
+        -34.87065786149661,
+        2.5,
     )

@@ -1,6 +1,6 @@
 # Makes, mends or reuses <checkout>/.venv. Sourced by the scripts beside it.
 #
-#   ensure_venv ROOT runtime   what the simulator needs to run
+#   ensure_venv ROOT runtime   what the simulator needs to run, native kernels included
 #   ensure_venv ROOT dev       that and the tools of the tests
 #
 # Sets $venv. A stamp in .venv remembers what was installed, so a second call installs nothing unless
@@ -77,13 +77,13 @@ venv_fingerprint() {
 }
 
 install_packages() {
-    local root=$1 level=$2 target=$1
-    [ "$level" = runtime ] || target="$root[dev]"
+    local root=$1 level=$2 extras=cpu
+    [ "$level" = runtime ] || extras=cpu,dev
     [ -w "$venv" ] || die "no permission to write in $venv; change its owner, or delete it."
     say "Installing entropyjax ($level packages) into $venv; the first time this takes a minute or two ..."
     printf '%s\n\n' "$level" >"$stamp"
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-        --editable "$target" --constraint "$root/constraints.txt" ||
+        --editable "$root[$extras]" --constraint "$root/constraints.txt" ||
         die "pip could not install the packages; the lines above say why. Without a network, point PIP_FIND_LINKS at a folder of wheels and set PIP_NO_INDEX=1; otherwise run this again."
 }
 

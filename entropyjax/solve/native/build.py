@@ -11,6 +11,8 @@ import llvmlite
 import llvmlite.binding as llvm
 import numpy as np
 
+from entropyjax.solve.unsupported import Unsupported
+
 _lock = threading.RLock()
 _engines: dict[str, Any] = {}
 """Compiled kernels by name; XLA may call them as long as the process lives."""
@@ -115,10 +117,15 @@ def register(text: str, cache: ObjectCache | None) -> str:
 
 def _compile(text: str) -> bytes:
     machine = target_machine()
-    module = llvm.parse_assembly(text)
-    module.triple = machine.triple
-    module.data_layout = str(machine.target_data)
-    module.verify()
+    try:
+        module = llvm.parse_assembly(text)
+        module.triple = machine.triple
+        module.data_layout = str(machine.target_data)
+        module.verify()
+    except RuntimeError as error:
+        raise Unsupported(
+            f"LLVM {llvm.llvm_version_info[0]} refuses its code ({str(error).splitlines()[-1]})"
+        ) from error
     tuning = llvm.create_pipeline_tuning_options(speed_level=2)
     tuning.slp_vectorization = False
     tuning.loop_vectorization = False

@@ -84,7 +84,7 @@ class Instructions:
     _add = _sub = _mul = _arithmetic
 
     def _div(self, node: Node, names: list[str], fresh: Any) -> str:
-        if self.estimates and node.varying and node.dtype == np.float32:
+        if self.estimates and node.varying and node.dtype == np.float32 and self.width % 16 == 0:
             return self._quotient(node, names, fresh)
         op = {"f": f"fdiv {self._fast(node)}", "i": "sdiv", "u": "udiv"}[node.dtype.kind]
         return f"{op} {self._of(node)} {names[0]}, {names[1]}"

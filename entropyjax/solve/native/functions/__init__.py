@@ -6,10 +6,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from entropyjax.solve.native.functions.error_function import erf, erf_inv, erfc
+from entropyjax.solve.native.functions.error_function import erf, erfc
 from entropyjax.solve.native.functions.exponential import exp, exp2, expm1, logistic, tanh
+from entropyjax.solve.native.functions.inverse_error_function import erf_inv
 from entropyjax.solve.native.functions.logarithm import log, log1p
-from entropyjax.solve.native.functions.power import pow  # noqa: A004
+from entropyjax.solve.native.functions.power import pow
 from entropyjax.solve.native.functions.trigonometric import cos, sin
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {

@@ -121,7 +121,7 @@ def upper_half(x: Number) -> Number:
     return from_bits(to_bits(x) & -(1 << (form.mantissa // 2 + 1)))
 
 
-def polynomial(x: Number, coefficients: Sequence[float]) -> Number:
+def polynomial(x: Number, coefficients: Sequence[float | Number]) -> Number:
     """Return c0 + c1 x + c2 x^2 + ... by Estrin's scheme: pairs, then pairs of pairs, for a short chain."""
     terms: list = list(coefficients)
     while len(terms) > 1:

@@ -15,7 +15,6 @@ from entropyjax.solve.native.functions.bits import (
     format_of,
     from_bits,
     polynomial,
-    shift_left,
     shift_right,
     to_bits,
 )
@@ -64,24 +63,29 @@ def normal_parts(pattern: Bits, extra: Number | float = 0.0) -> Parts:
     return Parts(exponent, from_bits((raised & form.fraction) + lowest), raised & ~form.fraction)
 
 
-def parts(pattern: Bits) -> Parts:
-    """Return the parts of a positive number, which may be subnormal, also where arithmetic flushes these to 0."""
-    form = format_of(from_bits(pattern))
-    small = pattern <= form.fraction
+def normalised(size: Bits) -> tuple[Number, Number]:
+    """Return v and e with |x| = v 2^-e of the pattern of |x|: v is 0 or normal where |x| may be subnormal.
+
+    Without arithmetic on x, which may be flushed to 0. For the same reason 0 is to be told by v: compilers take
+    a test of the pattern for one of x.
+    """
+    form = format_of(from_bits(size))
+    small = size <= form.fraction
     # A subnormal number is an integer times the smallest one.
-    integer = from_bits(pattern | form.units) - 2.0**form.mantissa
+    integer = from_bits(size | form.units) - 2.0**form.mantissa
     extra = choose(small, lax.full_like(integer, form.bias + form.mantissa - 1.0), 0.0)
-    return normal_parts(choose(small, to_bits(integer), pattern), extra)
+    return choose(small, integer, from_bits(size)), extra
 
 
 def log(x: Number) -> Number:
     """Return the natural logarithm of `x`, within 1 ulp."""
     pattern = to_bits(x)
-    exponent, significand, _ = parts(pattern)
+    size, extra = normalised(pattern & ~format_of(x).sign)
+    exponent, significand, _ = normal_parts(to_bits(size), extra)
     value = log_of_parts(significand - 1.0, exponent)
     value = choose(x < math.inf, value, x)
     value = choose(pattern < 0, math.nan, value)
-    return choose(shift_left(pattern, 1) == 0, -math.inf, value)
+    return choose(size == 0.0, -math.inf, value)
 
 
 def log1p(x: Number) -> Number:

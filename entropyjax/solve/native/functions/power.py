@@ -17,13 +17,12 @@ from entropyjax.solve.native.functions.bits import (
     at_most,
     choose,
     format_of,
-    from_bits,
     polynomial,
     to_bits,
     upper_half,
 )
 from entropyjax.solve.native.functions.exponential import exp_of_sum
-from entropyjax.solve.native.functions.logarithm import parts
+from entropyjax.solve.native.functions.logarithm import normal_parts, normalised
 
 # W: table "logarithm_tail" of scripts/functions/coefficients.py.
 _TAIL = {
@@ -48,9 +47,11 @@ _TWO_THIRDS = {
 
 def pow(x: Number, y: Number) -> Number:
     """Return x^y, within 1 ulp or so; exceptional values are those of C99 and numpy."""
-    size = to_bits(abs(x))
     form = format_of(x)
-    high, low = _logarithm(from_bits(size))
+    pattern = to_bits(abs(x))
+    size, extra = normalised(pattern)
+    exponent, significand, _ = normal_parts(to_bits(size), extra)
+    high, low = _logarithm(significand, exponent)
     # Beyond this bound any x but 1 gives 0 or infinity, and products stay finite.
     bound = 2.0 ** (form.mantissa + 13)
     limited = at_most(at_least(y, -bound), bound)
@@ -60,16 +61,15 @@ def pow(x: Number, y: Number) -> Number:
     rest = choose(abs(total) < 2.0 * form.bias, (product - total) + rest, 0.0)
     magnitude = exp_of_sum(total, rest)
     grows = (abs(x) > 1.0) != (y < 0.0)
-    endless = (size == 0) | (size == form.infinity) | (abs(y) == math.inf)
+    endless = (size == 0.0) | (size == math.inf) | (abs(y) == math.inf)
     magnitude = choose(endless, choose(grows, lax.full_like(x, math.inf), 0.0), magnitude)
-    magnitude = choose(size == form.one, 1.0, magnitude)
+    magnitude = choose(pattern == form.one, 1.0, magnitude)
     return _exceptions(x, y, magnitude)
 
 
-def _logarithm(x: Number) -> tuple[Number, Number]:
-    """Return log x as half a significand and a rest."""
-    form = format_of(x)
-    k, m, _ = parts(to_bits(x))
+def _logarithm(m: Number, k: Number) -> tuple[Number, Number]:
+    """Return k ln 2 + log m as half a significand and a rest."""
+    form = format_of(m)
     f = m - 1.0
     total = m + 1.0
     reciprocal = 1.0 / total
