@@ -1,8 +1,8 @@
 """Compare the library's solver paths with other tools and a C program; the options are those of `entropyjax bench`.
 
-    python scripts/bench.py --quick
-    python scripts/bench.py --out results/bench          # report (JSON) and figures
-    python scripts/bench.py --demo                       # the demo sweep instead: scripts/bench_demo.py
+python scripts/bench.py --quick
+python scripts/bench.py --out results/bench          # report (JSON) and figures
+python scripts/bench.py --demo                       # the demo sweep instead: scripts/bench_demo.py
 """
 
 import runpy

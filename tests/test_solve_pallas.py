@@ -161,7 +161,9 @@ def everything(shared, item, lane, valid):
 def test_operations_keep_their_meaning():
     shared, items = jnp.asarray([0.5, 2.0]), np.arange(2.0)
     found = run(everything, 33)
-    lanes = jax.vmap(lambda item: jax.vmap(lambda lane: everything(shared, item, lane, True))(np.arange(33, dtype="u4")))
+    lanes = jax.vmap(
+        lambda item: jax.vmap(lambda lane: everything(shared, item, lane, True))(np.arange(33, dtype="u4"))
+    )
     expected = jax.jit(lanes, compiler_options=QUICK)(items)
     # Rounding alone differs: erf and its kin are the package's own, good to some units in the last place.
     for value, sink in zip(found, expected, strict=True):
@@ -223,9 +225,14 @@ def check_moments(found, values):
 # --- What is refused -----------------------------------------------------------------------------------------
 
 
-def _two_loops(shared, item, lane, valid):
-    rows = [lax.scan(lambda y, _: (y + item, y), lane * item.astype(jnp.uint32), None, length=3)[1] for _ in range(2)]
-    return [Sample(row.astype(item.dtype), valid) for row in rows]
+def _in_two_loops(shared, item, lane, valid):
+    rows = [lax.scan(lambda y, _: (y + item, y), item, None, length=3)[1] for _ in range(2)]
+    return [Sample(row, lax.scan(lambda y, _: (y, y), valid, None, length=3)[1]) for row in rows]
+
+
+def _rows_chosen(shared, item, lane, valid):
+    rows = lax.scan(lambda y, _: (y + item, (y, valid)), item, None, length=3)[1]
+    return Sample(jnp.where(item > 1.0, rows[0], 1.0), rows[1])
 
 
 def _saved(value):
@@ -239,6 +246,8 @@ def _saved(value):
         (_saved(lambda shared, item, lane: (lane // (lane + jnp.uint32(1))).astype(item.dtype)), "divides integers"),
         (_saved(lambda shared, item, lane: (lane >> lane).astype(item.dtype)), "shifts by something"),
         (_saved(lambda shared, item, lane: lax.lgamma(item)), "'lgamma' has no rule"),
+        (_in_two_loops, "more than one loop"),
+        (_rows_chosen, "saved rows"),
     ],
 )
 def test_what_a_kernel_cannot_express_is_said(function, sentence):

@@ -57,7 +57,8 @@ class AbstractFixedStep(AbstractMethod):
         def drift(t: Scalar, state: Any) -> Any:
             return model.drift(t, state, params)
 
-        @jax.checkpoint
+        # Inside a scan nothing can undo the recomputation, and the barriers against that would split the step.
+        @functools.partial(jax.checkpoint, prevent_cse=False)
         def step(carry: _Carry, number: UInt32[Array, ""]) -> _Carry:
             t = number.astype(dt.dtype) * dt
             draws = draws_on_path(problem.path, number, count, dt.dtype)
@@ -70,7 +71,9 @@ class AbstractFixedStep(AbstractMethod):
             state = select(alive, proposal, carry.state)
             # An ODE's slope serves the event record and the next step; with noise nothing needs it ahead.
             slope = None if noisy else drift(t + dt, state)
-            record = select(alive, monitor.update(carry.record, t, dt, state, slope), carry.record)
+            record = monitor.update(carry.record, t, dt, state, slope)
+            # A failed lane stays where it was, where the signals of an ODE show no event; a dwell might end.
+            record = select(alive, record, carry.record) if noisy else record
             return _Carry(state, slope, record, failure, carry.projections + (moved & alive).astype(jnp.int32))
 
         def interval(carry: tuple[_Carry, UInt32[Array, ""]], _: None) -> tuple[Any, Any]:
@@ -104,11 +107,14 @@ def draws_on_path(path: Path, number: UInt32[Array, ""], count: int, dtype: Any)
 def failure_code(state: Any) -> Int[Array, ""]:
     """Return `Failure.NONE`, `DIVERGED` or `NON_FINITE` for a state."""
     leaves = jax.tree.leaves(state)
-    # A chain of "and", not a stack, keeps concatenations out of the loop.
+    # A chain of "and", not a stack, keeps concatenations out of the loop. A NaN is not small.
     small = functools.reduce(operator.and_, [jnp.all(jnp.abs(leaf) < _LIMIT) for leaf in leaves])
-    finite = functools.reduce(operator.and_, [jnp.all(jnp.isfinite(leaf)) for leaf in leaves])
-    code = jnp.where(finite, Failure.DIVERGED, Failure.NON_FINITE)
-    return jnp.where(small, Failure.NONE, code).astype(jnp.int32)
+
+    def name() -> Int[Array, ""]:
+        finite = functools.reduce(operator.and_, [jnp.all(jnp.isfinite(leaf)) for leaf in leaves])
+        return jnp.where(finite, Failure.DIVERGED, Failure.NON_FINITE).astype(jnp.int32)
+
+    return lax.cond(small, lambda: jnp.zeros((), jnp.int32) + Failure.NONE, name)
 
 
 def select(condition: Bool[Array, ""], chosen: Any, other: Any) -> Any:

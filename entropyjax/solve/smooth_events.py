@@ -39,10 +39,11 @@ class Bracket(NamedTuple):
 
 
 class Record(NamedTuple):
-    """Running record of one lane: signals and slopes at its last state, and the first zero of each kind."""
+    """Running record of one lane: its last state with the drift and the signals there, and the first zeros."""
 
+    state: Any
+    slope: Any
     signals: Signals
-    slopes: Signals
     focus: Bracket
     collapse: Bracket
     resolution: Bracket
@@ -63,15 +64,16 @@ class SmoothMonitor:
         self._progress = progress_signal(model, criteria)
 
     def start(self, t: Scalar, state: Any, slope: Any) -> Record:
-        signals, slopes = self._evaluate(state, slope)
+        signals = self._signals(state)
         zero = jnp.zeros_like(signals.focus)
 
         def first(happened: Bool[Array, ""]) -> Bracket:
             return Bracket(jnp.where(happened, t, jnp.inf), zero, zero, zero, zero, zero)
 
         return Record(
+            state=state,
+            slope=slope,
             signals=signals,
-            slopes=slopes,
             focus=first(signals.focus > 0.0),
             collapse=first(jnp.asarray(False)),
             resolution=first(signals.progress >= 0.0),
@@ -85,12 +87,12 @@ class SmoothMonitor:
         lost = (was.focus > 0.0) & (now.focus <= 0.0)
         resolved = (was.progress < 0.0) & (now.progress >= 0.0)
         turned = (was.trend < 0.0) & (now.trend >= 0.0)
-        signals, slopes = self._evaluate(state, slope)
 
         def note(brackets: tuple[Bracket, ...]) -> tuple[Bracket, ...]:
+            before, after = self._along(record.state, record.slope), self._along(state, slope)
             kinds = ("focus", gained), ("focus", lost), ("progress", resolved), ("trend", turned)
             return tuple(
-                _keep_first(old, happened, _bracket(record, signals, slopes, name, t, dt))
+                _keep_first(old, happened, Bracket(t, dt, *_ends(name, before, after)))
                 for old, (name, happened) in zip(brackets, kinds, strict=True)
             )
 
@@ -99,14 +101,14 @@ class SmoothMonitor:
         event = gained | lost | resolved | turned
         focus, collapse, resolution, horizon = lax.cond(event, note, lambda kept: kept, brackets)
         crossings = record.crossings + (gained | lost).astype(jnp.int32)
-        return Record(signals, slopes, focus, collapse, resolution, horizon, crossings)
+        return Record(state, slope, now, focus, collapse, resolution, horizon, crossings)
 
     def events(self, record: Record) -> Events:
         times = (bracket.time() for bracket in (record.focus, record.collapse, record.resolution, record.horizon))
         focus, collapse, resolution, horizon = times
         return Events(focus, collapse, resolution, horizon, record.crossings, record.signals.focus > 0.0)
 
-    def _evaluate(self, state: Any, slope: Any) -> tuple[Signals, Signals]:
+    def _along(self, state: Any, slope: Any) -> tuple[Signals, Signals]:
         """Return the signals at `state` and their time derivatives along the drift `slope`."""
         return jax.jvp(self._signals, (state,), (slope,))
 
@@ -114,9 +116,10 @@ class SmoothMonitor:
         return Signals(self._focus(state), self._progress(state), self._model.entropy_trend(state, self._params))
 
 
-def _bracket(record: Record, now: Signals, slopes: Signals, name: str, t: Scalar, dt: Scalar) -> Bracket:
-    before, after, rise, fall = (getattr(values, name) for values in (record.signals, now, record.slopes, slopes))
-    return Bracket(t, dt, before, after, rise, fall)
+def _ends(name: str, *points: tuple[Signals, Signals]) -> tuple[Scalar, Scalar, Scalar, Scalar]:
+    """Return a signal's values before and after a step, then its slopes there."""
+    values, slopes = ([getattr(point[kind], name) for point in points] for kind in (0, 1))
+    return values[0], values[1], slopes[0], slopes[1]
 
 
 def _keep_first(old: Bracket, happened: Bool[Array, ""], new: Bracket) -> Bracket:

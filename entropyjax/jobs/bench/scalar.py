@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
+import jax
 import numpy as np
 
 from entropyjax.jobs.bench.problem import float64
@@ -55,7 +55,7 @@ def derive(params: Any) -> np.ndarray:
     with float64():
         # They are the same to rounding however they are found, so the package finds them.
         levels = (theta, theta - hysteresis)
-        threshold, arming = (np.asarray(focus_at(jnp.asarray(level), jnp.asarray(rivals))) for level in levels)
+        threshold, arming = (np.asarray(jax.vmap(lambda one, at=at: focus_at(at, one))(rivals)) for at in levels)
     evidence = p["evidence"] * (1.0 + p["reasoning_gain"] * np.log1p(p["reasoning_tokens"] / p["reasoning_scale"]))
     rows = Derived(
         log_rivals=np.log(rivals),

@@ -16,7 +16,7 @@ _THRESHOLD = Derived._fields.index("threshold")
 
 def trajectories(count: int, method: str, rtol: float, atol: float, first: int = 0) -> Lanes:
     """Return trajectories `first`, `first` + 1, ... in float64."""
-    rows = derive(parameters(first, count)).T
+    rows = derive(parameters(first, count, np.float64)).T
     return collect([trajectory(list(map(float, row)), method, rtol, atol) for row in rows])
 
 

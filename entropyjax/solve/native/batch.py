@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from entropyjax.solve.native import build
+from entropyjax.solve.native import avx512, build
 from entropyjax.solve.native.handler import handler_text
 from entropyjax.solve.native.instructions import Instructions
 from entropyjax.solve.native.interpret import Rows
@@ -51,7 +51,7 @@ class Kernel:
     def __init__(self, traced: Traced, block: int, width: int, uniform: bool, options: Options):
         self._prelude, self._layout, self._structure = traced.prelude, traced.layout, traced.structure
         self._block = block
-        instructions = Instructions(width, options.flags, build.has_reciprocal_estimate())
+        instructions = Instructions(width, options.flags, build.has(*avx512.FEATURES))
         refill = uniform and main_loop(traced.block) is not None
         nest = (RefillNest if refill else LaneNest if uniform else ItemNest)(traced, block, instructions)
         text = _module(traced, nest)
@@ -101,7 +101,8 @@ def prepare(function: LaneFunction, shared: Any, items: Any, block: int, options
     if width not in (1, 2, 4, 8, 16, 32):
         raise ValueError(f"A vector of {width} lanes cannot be made; choose a power of two of at most {SLOTS}.")
     uniform = block >= FULL * width
-    return Kernel(trace(function, whole, item, uniform), block, width, uniform, options)
+    direct = avx512.NAMES if build.has(*avx512.FEATURES) and width % 16 == 0 else frozenset()
+    return Kernel(trace(function, whole, item, uniform, direct), block, width, uniform, options)
 
 
 def _module(traced: Traced, nest: AbstractKernelText) -> str:

@@ -55,9 +55,9 @@ def is_x86() -> bool:
     return target_machine().triple.startswith(("x86", "i686"))
 
 
-def has_reciprocal_estimate() -> bool:
-    """Return whether the processor has AVX-512's estimate of the reciprocal."""
-    return "+avx512f" in host_features().split(",")
+def has(*features: str) -> bool:
+    """Return whether the processor has all these extensions, as LLVM writes them ("+avx512f")."""
+    return set(features) <= set(host_features().split(","))
 
 
 def unsuitable() -> str | None:
@@ -123,9 +123,9 @@ def _compile(text: str) -> bytes:
         module.data_layout = str(machine.target_data)
         module.verify()
     except RuntimeError as error:
-        raise Unsupported(
-            f"LLVM {llvm.llvm_version_info[0]} refuses its code ({str(error).splitlines()[-1]})"
-        ) from error
+        lines = str(error).splitlines()
+        first = next((line for line in lines if "error:" in line), lines[0])
+        raise Unsupported(f"LLVM {llvm.llvm_version_info[0]} refuses its code ({first})") from error
     tuning = llvm.create_pipeline_tuning_options(speed_level=2)
     tuning.slp_vectorization = False
     tuning.loop_vectorization = False

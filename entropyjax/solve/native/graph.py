@@ -82,10 +82,12 @@ class Branch(Node):
 class Graph:
     """Builder of a kernel's graph; `region` is where new nodes go unless they can be hoisted.
 
-    **Attributes:** `mask`: lanes for which what is being built counts, `None` for all.
+    **Attributes:** `mask`: lanes for which what is being built counts, `None` for all; `direct`: mathematical functions
+    that the processor has instructions for.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, direct: frozenset[str] = frozenset()) -> None:
+        self.direct = direct
         self.root = self.region = Region(None, hoistable=False)
         self.mask: Node | None = None
         self.strict = False

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from entropyjax.solve.native.avx512 import Avx512
 from entropyjax.solve.native.graph import Node, Unsupported
 
 _TYPES = {"f4": "float", "f8": "double", "b1": "i1"}
@@ -24,7 +25,7 @@ def literal(value: Any, dtype: Any) -> str:
     dtype = np.dtype(dtype)
     if dtype.kind == "f":
         # LLVM writes a float as the double of the same value.
-        return f"0x{np.asarray(value, np.float64).view(np.uint64)[()]:016X}"
+        return f"0x{np.asarray(value, dtype).astype(np.float64).view(np.uint64)[()]:016X}"
     if dtype.kind == "b":
         return "true" if value else "false"
     return str(int(value))
@@ -98,29 +99,22 @@ class Instructions:
         kind, flag = self._of(node), self.type(np.bool_, True)
         fma = self.intrinsic("fma", kind, kind, kind, kind)
         minus = fresh(f"fneg {kind} {b}")
-        guess = self._reciprocal_estimate(b, fresh)
+        guess = self._avx512(fresh).reciprocal_estimate(b)
         rest = fresh(f"call {kind} {fma}({kind} {minus}, {kind} {guess}, {kind} {self.constant(1.0, 'f4', True)})")
         usable = fresh(f"fcmp ord {kind} {rest}, {rest}")
         better = fresh(f"call {kind} {fma}({kind} {guess}, {kind} {rest}, {kind} {guess})")
         inverse = fresh(f"select {flag} {usable}, {kind} {better}, {kind} {guess}")
         return f"fmul {self._fast(node)} {kind} {a}, {inverse}"
 
-    def _reciprocal_estimate(self, name: str, fresh: Callable[[str], str]) -> str:
-        """Return 1/x to 14 bits (AVX-512), sixteen lanes at a time."""
-        full, part = "@llvm.x86.avx512.rcp14.ps.512", "<16 x float>"
-        self.declared.add(f"declare {part} {full}({part}, {part}, i16)")
-        kind = f"<{self.width} x float>"
-        pieces = []
-        for start in range(0, self.width, 16):
-            places = "<" + ", ".join(f"i32 {start + lane}" for lane in range(16)) + ">"
-            piece = (
-                name if self.width == 16 else fresh(f"shufflevector {kind} {name}, {kind} poison, <16 x i32> {places}")
-            )
-            pieces.append(fresh(f"call {part} {full}({part} {piece}, {part} zeroinitializer, i16 -1)"))
-        if len(pieces) == 1:
-            return pieces[0]
-        places = "<" + ", ".join(f"i32 {lane}" for lane in range(32)) + ">"
-        return fresh(f"shufflevector {part} {pieces[0]}, {part} {pieces[1]}, <32 x i32> {places}")
+    def _avx512(self, fresh: Callable[[str], str]) -> Avx512:
+        return Avx512(self.width, lambda value: self.constant(value, np.float32, True), fresh, self.declared.add)
+
+    def _function(self, node: Node, names: list[str], fresh: Callable[[str], str]) -> str:
+        # A value that is there already is passed on as a bit cast to its own type.
+        name = getattr(self._avx512(fresh), node.op)(names[0])
+        return f"bitcast {self._of(node)} {name} to {self._of(node)}"
+
+    _exp = _log = _log1p = _logistic = _function
 
     def _rem(self, node: Node, names: list[str], fresh: Any) -> str:
         return f"{'srem' if node.dtype.kind == 'i' else 'urem'} {self._of(node)} {names[0]}, {names[1]}"

@@ -109,17 +109,19 @@ class Interpreter:
         if any(isinstance(arg, Rows) for arg in args):
             return [append_rows(name, args)]
         if name in FUNCTIONS and equation.invars[-1].aval.dtype.kind == "f":
-            return [self._function(FUNCTIONS[name], args)]
+            return [self._function(name, args)]
         if name in self.rules.structural:
             out = self.rules.structural[name](self, equation, [array(arg) for arg in args])
             return [plain(value) for value in out] if isinstance(out, list) else [plain(out)]
         raise Unsupported(f"the primitive '{name}' has no rule")
 
-    def _function(self, function: Callable[..., Any], args: list[Value]) -> Value:
-        """Inline a mathematical function."""
+    def _function(self, name: str, args: list[Value]) -> Value:
+        """Inline a mathematical function, or leave it to the processor's own instructions."""
 
         def scalar(*operands: Node) -> Node:
-            jaxpr = _traced(function, tuple(node.dtype.str for node in operands))
+            if name in self.graph.direct and operands[0].varying and operands[0].dtype == np.float32:
+                return self.graph.node(name, operands, np.float32)
+            jaxpr = _traced(FUNCTIONS[name], tuple(node.dtype.str for node in operands))
             before, self.graph.strict = self.graph.strict, False
             out = self.closed(jaxpr, operands)[0]
             self.graph.strict = before

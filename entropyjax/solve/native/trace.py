@@ -34,19 +34,22 @@ class Traced:
     structure: Any
 
 
-def trace(function: LaneFunction, shared: Any, item: Any, uniform: bool) -> Traced:
+def trace(
+    function: LaneFunction, shared: Any, item: Any, uniform: bool, direct: frozenset[str] = frozenset()
+) -> Traced:
     """Return the graph of a lane's function.
 
     **Arguments:** `shared`, `item`: pytrees of shapes and types; an item's leaves are scalars; `uniform`: whether
-    the lanes of a vector belong to one item, or each to an item of its own.
+    the lanes of a vector belong to one item, or each to an item of its own; `direct`: mathematical functions that the
+    processor has instructions for.
 
     **Raises:** `Unsupported` with what stands in the way.
     """
-    return _build(split_lane(function, shared, item), uniform)
+    return _build(split_lane(function, shared, item), uniform, direct)
 
 
-def _build(lane: LaneJaxpr, uniform: bool) -> Traced:
-    graph = Graph()
+def _build(lane: LaneJaxpr, uniform: bool, direct: frozenset[str]) -> Traced:
+    graph = Graph(direct)
     shared = [(np.dtype(aval.dtype), int(np.prod(aval.shape))) for aval in lane.shared]
     args = []
     for number, aval in enumerate(lane.shared):

@@ -14,7 +14,8 @@ from jax.experimental.pallas import triton
 
 from entropyjax.solve.native.interpret import Rows, plain
 from entropyjax.solve.native.layout import Layout
-from entropyjax.solve.pallas.control import LaneInterpreter
+from entropyjax.solve.pallas.control import RULES
+from entropyjax.solve.pallas.interpret import LaneInterpreter
 from entropyjax.solve.pallas.reduce import Reducer, merge, outline, shapes
 from entropyjax.solve.pallas.vectors import Value
 from entropyjax.solve.split import LaneFunction, LaneJaxpr, split_lane
@@ -49,10 +50,10 @@ class Kernel:
     def __init__(self, lane: LaneJaxpr, block: int, options: Options):
         self.lanes, self._lane, self._block, self._options = options.lanes, lane, block, options
         self._layout, text = _rehearse(lane, options.lanes, block)
-        prelude = (str(lane.prelude), *(np.asarray(const).tobytes() for const in lane.prelude.consts))
-        # The names of functions that an equation refers to differ from trace to trace.
-        code = re.sub(r" at 0x[0-9a-f]+", "", f"{lane.lanes}\n{text}")
-        self._key = hashlib.sha256(repr((code, prelude, lane.structure, block, options)).encode()).hexdigest()
+        # The addresses of functions that an equation refers to differ from trace to trace.
+        code = re.sub(r" at 0x[0-9a-f]+", "", f"{lane.prelude}\n{lane.lanes}\n{text}")
+        constants = [np.asarray(const).tobytes() for const in lane.prelude.consts]
+        self._key = hashlib.sha256(repr((code, constants, lane.structure, block, options)).encode()).hexdigest()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Kernel) and self._key == other._key
@@ -60,12 +61,22 @@ class Kernel:
     def __hash__(self) -> int:
         return hash(self._key)
 
+    @property
+    def bytes_per_item(self) -> int:
+        """Memory that the results of one item's programs take until XLA merges them."""
+        buffers = shapes(self._layout, self.lanes)
+        return self._vectors * sum(int(np.prod(shape)) * np.dtype(dtype).itemsize for shape, dtype in buffers)
+
+    @property
+    def _vectors(self) -> int:
+        return -(-self._block // self.lanes)
+
     def __call__(self, shared: Any, items: Any) -> Any:
         """Return the sinks of all lanes of each item, added up; arguments and result are those of a native kernel."""
         prelude, leaves = self._lane.prelude, jax.tree.leaves(items)
         taken = jax.core.eval_jaxpr(prelude.jaxpr, prelude.consts, *jax.tree.leaves(shared))  # pyright: ignore
         inputs = [*(array.reshape(-1) for array in taken), *leaves]
-        count, vectors = leaves[0].shape[0], -(-self._block // self.lanes)
+        count, vectors = leaves[0].shape[0], self._vectors
         buffers = shapes(self._layout, self.lanes)
         outputs = pl.pallas_call(
             self._program,
@@ -85,8 +96,8 @@ class Kernel:
         inputs = len(lane.shared) + len(lane.items)
         shared = [lambda place, ref=ref: ref[place] for ref in refs[: len(lane.shared)]]
         mine = [ref[item] for ref in refs[len(lane.shared) : inputs]]
-        interpreter = LaneInterpreter(self.lanes)
-        reducer = Reducer(self._layout, interpreter.graph, refs[inputs:])  # pyright: ignore
+        interpreter = LaneInterpreter(self.lanes, RULES)
+        reducer = Reducer(self._layout, interpreter.graph, refs[inputs:])
         interpreter.save = reducer.save
         reducer.finish(_run(interpreter, lane, self._block, shared, mine, first))
 
@@ -120,12 +131,12 @@ def _rehearse(lane: LaneJaxpr, lanes: int, block: int) -> tuple[Layout, str]:
     found: list[Layout] = []
 
     def dry(shared: list[Any], mine: list[Any], first: Any) -> list[Any]:
-        interpreter = LaneInterpreter(lanes)
+        interpreter = LaneInterpreter(lanes, RULES)
         reads = [lambda place, array=array: array[place] for array in shared]
         sinks = _run(interpreter, lane, block, reads, mine, first)
         found[:] = [outline(sinks)]
         ends = (leaf for leaf in jax.tree.leaves(sinks) if not isinstance(leaf, Rows))
-        return [interpreter.graph.spread(leaf) for leaf in ends]  # pyright: ignore
+        return [interpreter.graph.spread(leaf) for leaf in ends]
 
     for aval in lane.shared:
         if aval.dtype.kind not in "fiub" or aval.size > LARGEST:
@@ -150,7 +161,7 @@ def _run(
         for element, place in enumerate(np.ndindex(aval.shape)):
             value[place] = Value(read(element))
         args.append(plain(value))
-    lanes = interpreter.graph.lanes  # pyright: ignore
+    lanes = interpreter.graph.lanes
     number = lax.broadcast(first, (lanes,)) + lax.iota(np.uint32, lanes)
     valid = number < lax.full((lanes,), block, np.uint32)
     args += [*map(Value, mine), Value(number), Value(valid)]

@@ -1,73 +1,17 @@
 """Control flow of a kernel: calls are inlined, branches become selections, scans and while loops stay loops."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from jax import lax
 
 from entropyjax.solve.native import control
-from entropyjax.solve.native.interpret import Interpreter, Rows, Rules, elementwise, nodes, shaped
+from entropyjax.solve.native.interpret import Rows, Rules, elementwise
 from entropyjax.solve.pallas.divergence import carried, carried_while
+from entropyjax.solve.pallas.interpret import Column, LaneInterpreter, differs, wrapped
 from entropyjax.solve.pallas.primitives import ELEMENTWISE
-from entropyjax.solve.pallas.vectors import Value, Vectors
 from entropyjax.solve.unsupported import Unsupported
-
-Save = Callable[[int, Any, list[Any]], None]
-"""Called as save(number of the loop, row, values) in every round of a loop over save times."""
-
-
-class Column:
-    """What stands for the rows of a value that a loop gives in every round: they were added up there and then.
-
-    **Attributes:** `loop`: number of the loop; `place`: that of the value; `dtype`: its type.
-    """
-
-    def __init__(self, loop: int, place: int, dtype: np.dtype):
-        self.loop, self.place, self.dtype = loop, place, dtype
-
-
-class LaneInterpreter(Interpreter):
-    """Evaluates a lane's jaxpr for a vector of lanes, inside a kernel.
-
-    **Attributes:** `save`: what is done with the rows of a loop; `loops`: loops that save, so far; `depth`: loops
-    around what is being evaluated.
-    """
-
-    def __init__(self, lanes: int):
-        graph: Any = Vectors(lanes)
-        super().__init__(graph, RULES)
-        self.save: Save = lambda number, row, values: None
-        self.loops = self.depth = 0
-
-    def rounds(
-        self, init: list[Any], varying: Sequence[bool], body: Callable[..., list[Any]], loop: Callable[..., Any]
-    ) -> list[Any]:
-        """Return the last values of a loop.
-
-        **Arguments:** `init`: the values carried in; `varying`: whether lanes differ in each; `body`: called with what
-        `loop` gives ahead of the carried arrays, and the carried values; `loop`: called as loop(step, arrays).
-        """
-        flags = [flag for value, flag in zip(init, varying, strict=True) for _ in nodes(value)]
-
-        def arrays(values: list[Any]) -> tuple[Any, ...]:
-            flat = [node for value in values for node in nodes(value)]
-            return tuple(self.graph.carried(node, flag) for node, flag in zip(flat, flags, strict=True))  # pyright: ignore
-
-        def step(*args: Any) -> tuple[Any, ...]:
-            self.depth += 1
-            try:
-                return arrays(body(*args[:-1], shaped(init, [Value(array) for array in args[-1]])))  # pyright: ignore
-            finally:
-                self.depth -= 1
-
-        return shaped(init, [Value(array) for array in loop(step, arrays(init))])  # pyright: ignore
-
-
-def differs(value: Any) -> bool:
-    """Return whether lanes may differ in some element of a value."""
-    return any(node.varying for node in nodes(value))
-
 
 _CONTROL: dict[str, Callable[[Any, Any, list[Any]], list[Any]]] = {}
 
@@ -100,7 +44,9 @@ def _scan(self: LaneInterpreter, equation: Any, args: list[Any]) -> list[Any]:
 
     flags = carried(params["jaxpr"], list(map(differs, fixed)), list(map(differs, init)))
     # Triton has loops from one integer to another, and no scan over rows.
-    last = self.rounds(init, flags, body, lambda step, arrays: lax.fori_loop(np.int32(0), np.int32(length), step, arrays))
+    last = self.rounds(
+        init, flags, body, lambda step, arrays: lax.fori_loop(np.int32(0), np.int32(length), step, arrays)
+    )
     absent: Any = None
     return [*last, *(Rows(absent, absent, column, length, ()) for column in columns)]
 
@@ -128,8 +74,9 @@ def _while(self: LaneInterpreter, equation: Any, args: list[Any]) -> list[Any]:
         return [_select(self, test(values), a, b) for a, b in zip(outs, values, strict=True)] if ragged else outs
 
     def loop(step: Any, arrays: Any) -> Any:
-        def some(now: Any) -> Any:
-            return graph.any_lane(test(shaped(init, [Value(array) for array in now])))  # pyright: ignore
+        def some(arrays: Any) -> Any:
+            with self.nested():
+                return graph.any_lane(test(wrapped(init, arrays)))
 
         return lax.while_loop(some, step, arrays)
 
@@ -139,16 +86,19 @@ def _while(self: LaneInterpreter, equation: Any, args: list[Any]) -> list[Any]:
 @_rule("cond")
 def _cond(self: LaneInterpreter, equation: Any, args: list[Any]) -> list[Any]:
     # Lanes of a vector take different branches, so all of them are run.
-    index, outs = args[0], [self.closed(branch, args[1:]) for branch in equation.params["branches"]]
-    chosen = outs[-1]
+    with self.nested():
+        outs = [self.closed(branch, args[1:]) for branch in equation.params["branches"]]
+    index, chosen = args[0], outs[-1]
     for number in range(len(outs) - 2, -1, -1):
         here = self.graph.node("eq", (index, self.graph.constant(number, index.dtype)), np.bool_)
         chosen = [_select(self, here, a, b) for a, b in zip(outs[number], chosen, strict=True)]
     return chosen
 
 
-def _select(self: Interpreter, predicate: Any, chosen: Any, other: Any) -> Any:
+def _select(self: LaneInterpreter, predicate: Any, chosen: Any, other: Any) -> Any:
+    if isinstance(chosen, Rows) or isinstance(other, Rows):
+        raise Unsupported("it chooses between the saved rows of a lane")
     return elementwise(lambda a, b: self.graph.node("select", (predicate, a, b), a.dtype), [chosen, other])
 
 
-RULES = Rules(ELEMENTWISE, control.RULES.structural, {**control.RULES.control, **_CONTROL})  # pyright: ignore
+RULES = Rules(ELEMENTWISE, control.RULES.structural, {**control.RULES.control, **_CONTROL})

@@ -66,4 +66,3 @@ def _results(equation: Any, varying: list[bool]) -> list[bool]:
     if body is not None:
         return divergent(body, varying)
     return [any(varying)] * len(equation.outvars)
-

@@ -12,7 +12,7 @@ from jax.experimental import pallas as pl
 
 from entropyjax.solve.native.interpret import Rows
 from entropyjax.solve.native.layout import Group, Layout, inside, make_layout, row_count
-from entropyjax.solve.pallas.control import Column
+from entropyjax.solve.pallas.interpret import Column
 from entropyjax.solve.pallas.vectors import Vectors
 from entropyjax.solve.unsupported import Unsupported
 
@@ -53,6 +53,11 @@ def _width(size: int) -> int:
     return 1 << (size - 1).bit_length()
 
 
+def _last(value: Any) -> tuple[Any, ...]:
+    """Return the rows of a value that come after its loop: all of them, if it has none."""
+    return value.after if isinstance(value, Rows) else (value,)
+
+
 class Reducer:
     """Adds up the sinks of one vector of lanes in a program's buffers `refs`, which are as `shapes` says."""
 
@@ -70,12 +75,14 @@ class Reducer:
         if any(keep.inside.loop == loop for keep in self._layout.rows.keeps):
             self._moments(self._rows, row, self._layout.rows, read)
         for ref, value in zip(self._each, self._layout.each, strict=True):
-            if isinstance(value, Rows) and value.inside.loop == loop:  # pyright: ignore
+            column: Any = inside(value)
+            if isinstance(value, Rows) and column.loop == loop:
                 ref[row, :] = read(value)
 
     def finish(self, sinks: list[Any]) -> None:
         """Take what is known when the lanes have reached the horizon."""
-        layout, spread = make_layout(sinks), self._vectors.spread
+        layout: Any = make_layout(sinks)
+        spread = self._vectors.spread
         for place in range(layout.rows.rows - self._looped()):
             self._moments(self._rows, self._looped() + place, layout.rows, lambda rows, p=place: spread(rows.after[p]))
         self._moments(self._ends, 0, layout.ends, spread)
@@ -85,7 +92,7 @@ class Reducer:
         for ref, (place, keep, size) in zip(self._tallies, layout.tallies, strict=True):
             self._count(ref, spread(place), spread(keep), _width(size))
         for ref, value in zip(self._each, layout.each, strict=True):
-            last = value.after if isinstance(value, Rows) else (value,)
+            last = _last(value)
             for place, node in enumerate(last, start=row_count(value) - len(last)):
                 ref[place, :] = spread(node)
 
@@ -111,7 +118,7 @@ class Reducer:
     def _count(self, ref: Any, places: Any, keep: Any, width: int) -> None:
         """Store a histogram, some bins at a time: Triton's atomic sums need buffers that hold zeros."""
         tile = min(width, _TILE)
-        lanes = places.shape[0]
+        lanes, places = places.shape[0], places.astype(np.int32)
 
         def some(number: Any, none: tuple[()]) -> tuple[()]:
             first = number * np.int32(tile)
@@ -152,7 +159,7 @@ def merge(layout: Layout, outputs: Sequence[jax.Array], block: int) -> list[Any]
 def _merged(count: jax.Array, mean: jax.Array, square: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Return the moments of the vectors of each item together (Chan, Golub & LeVeque 1979).
 
-        n = sum n_i,   m = sum n_i m_i / n,   S = sum S_i + sum n_i (m_i - m)^2
+    n = sum n_i,   m = sum n_i m_i / n,   S = sum S_i + sum n_i (m_i - m)^2
     """
     total = jnp.sum(count, axis=1)
     whole = jnp.sum(count * mean, axis=1) / jnp.maximum(total, jnp.ones((), total.dtype))

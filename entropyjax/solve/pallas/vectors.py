@@ -64,12 +64,7 @@ class Value:
 
 
 class Vectors:
-    """Builder of a kernel's values for `lanes` lanes, in the place that `Graph` has for native kernels.
-
-    **Attributes:** `strict`: unused; which roundings Triton contracts is not the kernel's to say.
-    """
-
-    strict = False
+    """Builder of a kernel's values for `lanes` lanes, in the place that `Graph` has for native kernels."""
 
     def __init__(self, lanes: int):
         self.lanes = lanes

@@ -1,5 +1,6 @@
 """A C program of our own, compiled here: the yardstick."""
 
+import atexit
 import json
 import shutil
 import subprocess
@@ -136,7 +137,7 @@ class CProgram(AbstractTool):
     def __init__(self, groups: tuple[int, ...] = GROUPS):
         self._groups = groups
         self._built: dict[str, tuple[Path, dict[str, Any]]] = {}
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder: Path | None = None
 
     def missing(self) -> str | None:
         return None if compiler() else f"there is no C compiler here (looked for {', '.join(COMPILERS)})"
@@ -150,10 +151,12 @@ class CProgram(AbstractTool):
 
     def _fastest(self, workload: str, fixed: list[str]) -> tuple[Path, dict[str, Any]]:
         """Compile for every group and return the fastest program."""
-        self._folder = self._folder or tempfile.TemporaryDirectory(prefix="entropyjax-bench-")
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="entropyjax-bench-"))
+            atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
         trials = []
         for group in self._groups:
-            program, flags, took = build(Path(self._folder.name), workload, group)
+            program, flags, took = build(self._folder, workload, group)
             facts = {"compiler": compiler(), "flags": " ".join(flags), "group": group, "compile_s": took}
             run = CRun(program, fixed, 1, facts)
             seconds = min(run.measure(_TRIAL)["seconds"] for _ in range(3)) if len(self._groups) > 1 else 0.0

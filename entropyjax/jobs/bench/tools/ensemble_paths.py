@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from entropyjax.calibrate import apply_xla_flags
+from entropyjax.calibrate.measure import load_calibration
 from entropyjax.ensemble import Ensemble, EnsembleError, Moments, make_plan, run_chunks
 from entropyjax.jobs.bench import problem
 from entropyjax.jobs.bench.gradient import GradientRun, scan_entropies
@@ -15,16 +16,14 @@ from entropyjax.jobs.bench.summary import Summary, combine, pooled
 from entropyjax.jobs.bench.tool import AbstractRun, AbstractTool, Unsupported, register
 from entropyjax.solve import METHODS, native
 
-_METHODS = {"rk4": "rk4", "adaptive": "adaptive", "sde": "euler_maruyama"}
-_EVENT_GRID = 128
-"""Points at which the adaptive method looks for events."""
+_METHODS = {"rk4": "rk4", "adaptive": "tsit5_adaptive", "sde": "euler_maruyama"}
 
 
 def request(workload: str, setting: float, replicates: int, dtype: Any = np.float32) -> Ensemble:
     """Return the ensemble of a workload at one setting."""
     cls: Any = METHODS.get(_METHODS[workload])
     if workload == "adaptive":
-        return problem.ensemble(cls(rtol=setting, atol=0.1 * setting), _EVENT_GRID, replicates, dtype)
+        return problem.ensemble(cls(rtol=setting, atol=0.1 * setting), 1, replicates, dtype)
     return problem.ensemble(cls(), int(setting), replicates, dtype)
 
 
@@ -33,7 +32,7 @@ def lanes_of(ensemble: Ensemble, count: int, path: str) -> Lanes:
     cells = {"initial_progress": np.zeros(count), **ensemble.cells}
     whole = ("focus", "progress", "context")
     single = dataclasses.replace(ensemble, cells=cells, replicates=1, observables=whole)
-    plan = make_plan(single, path=path)
+    plan = make_plan(single, path=path, calibration=load_calibration())
     parts = [part for _, _, part in run_chunks(single, plan, range(plan.chunks))]
     ends = [np.concatenate([part.observables[name].mean[:, -1] for part in parts]) for name in whole]
     names = Lanes._fields[3:7]
@@ -53,7 +52,7 @@ class EnsembleRun(AbstractRun):
     def measure(self, count: int) -> dict[str, Any]:
         if count not in self._ready:
             ensemble = request(self._workload, self._setting, count)
-            plan = make_plan(ensemble, path=self._path)
+            plan = make_plan(ensemble, path=self._path, calibration=load_calibration())
             # The first chunk compiles the program that all chunks run.
             list(run_chunks(ensemble, plan, range(1)))
             self._ready[count] = ensemble, plan
@@ -87,7 +86,7 @@ class AbstractEnsembleTool(AbstractTool):
     path: ClassVar[str]
     workloads: ClassVar = {
         "rk4": "The library's ensemble: draws, integrates, locates events by Hermite cubics and reduces.",
-        "adaptive": "The library's adaptive method.",
+        "adaptive": "The same with Tsitouras 5(4), adaptive steps, and events from dense output.",
         "sde": "The library's ensemble with counter-based noise per trajectory and step.",
     }
 

@@ -34,7 +34,7 @@ class ScipyRun(AbstractRun):
 
 
 def _rows(count: int) -> list[list[float]]:
-    return [list(map(float, row)) for row in derive(parameters(0, count)).T]
+    return [list(map(float, row)) for row in derive(parameters(0, count, np.float64)).T]
 
 
 @register("scipy")

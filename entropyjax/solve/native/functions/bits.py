@@ -14,7 +14,8 @@ Bits = Int[Array, "..."]
 class Format(NamedTuple):
     """An IEEE 754 binary format: sign, exponent with a bias, and `mantissa` stored bits of the significand.
 
-    `log_2` is ln 2 as a number so short that its product with any exponent is exact, and a rest.
+    `log_2` is ln 2 as a number so short that its product with any exponent is exact, and a rest: "ln 2" of
+    scripts/functions/coefficients.py.
     """
 
     name: str

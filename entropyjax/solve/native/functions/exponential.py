@@ -79,7 +79,7 @@ def _halves(n: Number) -> tuple[Number, Number]:
 
 
 def exp(x: Number) -> Number:
-    """Return e^x, within 1 ulp."""
+    """Return e^x."""
     return exp_of_sum(x, None)
 
 

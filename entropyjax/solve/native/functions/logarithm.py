@@ -78,7 +78,7 @@ def normalised(size: Bits) -> tuple[Number, Number]:
 
 
 def log(x: Number) -> Number:
-    """Return the natural logarithm of `x`, within 1 ulp."""
+    """Return the natural logarithm of `x`."""
     pattern = to_bits(x)
     size, extra = normalised(pattern & ~format_of(x).sign)
     exponent, significand, _ = normal_parts(to_bits(size), extra)

@@ -38,7 +38,7 @@ _TAIL = {
         0.17998428518149698,
     ),
 }
-# 2/3 as half a significand and a rest.
+# 2/3 as half a significand and a rest: "2/3" of the script.
 _TWO_THIRDS = {
     "float32": (0.66674805, -8.138021e-05),
     "float64": (0.6666666716337204, -4.967053731282552e-09),
@@ -46,7 +46,7 @@ _TWO_THIRDS = {
 
 
 def pow(x: Number, y: Number) -> Number:
-    """Return x^y, within 1 ulp or so; exceptional values are those of C99 and numpy."""
+    """Return x^y; exceptional values are those of C99."""
     form = format_of(x)
     pattern = to_bits(abs(x))
     size, extra = normalised(pattern)

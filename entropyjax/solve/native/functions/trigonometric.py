@@ -1,8 +1,8 @@
 """Sine and cosine of |x| = k pi/2 + r, |r| <= pi/4, after Cody and Waite.
 
-pi/2 is a sum of short numbers, whose products with k are exact up to k = 2^13 in float32 and 2^20 in float64.
-Within 2 ulp up to |x| = 12800 in float32; farther out the value belongs to an argument within a few ulp of x.
-From 2^22 (float32) and 2^51 (float64) on the result is NaN: it would be arbitrary.
+pi/2 is a sum of short numbers, whose products with k are exact up to k = 2^13 in float32 and 2^20 in float64:
+|x| = 12800 and 1.6e6. Farther out the value is that of an argument within one unit in the last place of x. From
+|x| = 2^22 in float32 and 2^51 in float64 on it is NaN, where XLA still has a value.
 """
 
 import math
@@ -20,7 +20,7 @@ from entropyjax.solve.native.functions.bits import (
     to_bits,
 )
 
-# pi/2 as a sum.
+# pi/2 in parts: "pi/2" of scripts/functions/coefficients.py.
 _QUARTER_TURN = {
     "float32": (1.5703125, 0.0004837513, 7.5495336e-08, 2.563344e-12),
     "float64": (1.5707963267341256, 6.077100506303966e-11, 2.0222662487959506e-21),
