@@ -30,7 +30,7 @@ case "$*" in
         done ;;
     "-m pip --version") exit 0 ;;
     "-m pip install "*)
-        case "$*" in *dev\]*) echo dev ;; *) echo runtime ;; esac >>"$FAKE_LOG"
+        case "$*" in *dev\\]*) echo dev ;; *) echo runtime ;; esac >>"$FAKE_LOG"
         exit "${FAKE_PIP:-0}" ;;
     "-m pytest "*) echo "$*" ;;
 esac
