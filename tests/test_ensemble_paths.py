@@ -137,7 +137,7 @@ def test_the_plan_says_what_it_chose_and_why():
 def test_a_path_that_cannot_run_the_request_is_refused():
     with pytest.raises(EnsembleError, match=r"primitive 'sort' has no rule\. Choose path 'auto' or 'scan'"):
         make_plan(star("rk4", model=Sorting()), path="native")
-    with pytest.raises(EnsembleError, match="'fast' is not a solver path; choose one of auto, native"):
+    with pytest.raises(EnsembleError, match="'fast' is not a solver path; choose one of auto, native, pallas"):
         make_plan(star(), path="fast")
 
 

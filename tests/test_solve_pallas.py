@@ -91,15 +91,16 @@ def test_the_star_agrees_with_scipy():
     found = jax.tree.map(np.asarray, jax.jit(kernel, compiler_options=QUICK)(shared, items))
     for cell, name in enumerate(names):
         reference = star_reference(STARS[name], np.asarray(request.grid.times()))
-        # RK4 with dt = 1/8: the error is of the order of dt^4 = 2e-4 times a rate to the fifth, below 1e-6 here.
+        # RK4 with dt = 1/8 is off by 5e-8 in s, 4e-6 in c (up to 102) and 4e-7 in the time of the collapse.
         for observable, component in (("progress", 1), ("context", 2)):
             mean = found.observables[observable][1][cell]
             np.testing.assert_allclose(mean, reference.states[:, component], rtol=1e-6, atol=1e-6)
         count, mean, _ = found.collapse_time
         assert count[cell] == np.isfinite(reference.collapse_time)
         if count[cell]:
-            np.testing.assert_allclose(mean[cell], reference.collapse_time, rtol=1e-5)
+            np.testing.assert_allclose(mean[cell], reference.collapse_time, rtol=1e-6)
             assert found.outcomes[cell, Outcome.COLLAPSED] == 1
+    assert np.any(found.collapse_time[0] > 0)
 
 
 @pytest.mark.parametrize("method, dtype", [("rk4", "float32"), ("euler_maruyama", "float64")])
@@ -178,6 +179,13 @@ def test_operations_keep_their_meaning():
 def test_operations_lower_for_cuda(dtype):
     shared, items = jax.ShapeDtypeStruct((2,), dtype), jax.ShapeDtypeStruct((2,), dtype)
     assert "xla.gpu.triton" in lowered(prepare(everything, shared, items, 33, CUDA), shared, items)
+
+
+@pytest.mark.skipif(jax.default_backend() != "gpu", reason="kernels run on GPU alone, and there is none")
+def test_a_gpu_gives_what_interpret_mode_gives():
+    # CUDA's functions are good to some units in the last place of float64.
+    for value, target in zip(run(everything, 33, CUDA), run(everything, 33), strict=True):
+        np.testing.assert_allclose(value, target, rtol=1e-12)
 
 
 # --- Sinks ---------------------------------------------------------------------------------------------------

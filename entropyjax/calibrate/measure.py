@@ -16,7 +16,7 @@ from entropyjax.ensemble import Ensemble, Plan, Uniform, make_plan, run_chunks
 from entropyjax.models import MODELS
 from entropyjax.params import cast
 from entropyjax.records import Calibration
-from entropyjax.solve import METHODS, Criteria, Grid
+from entropyjax.solve import METHODS, Criteria, Grid, pallas
 
 _WIDTHS = {"float32": (8, 16, 32), "float64": (4, 8, 16)}
 _LANES = (1024, 4096, 16384, 65536)
@@ -58,6 +58,9 @@ def measure(progress: Callable[[str], None] | None = None) -> Calibration:
             widths[precision] = max(found, key=lambda width: found[width])
             if precision == "float32":
                 rates["native"] = max(found.values())
+    if pallas.unavailable() is None:
+        rates["pallas"] = _rate(_problem("float32"), path="pallas")
+        say(f"pallas, float32: {rates['pallas']:.3g} lane-steps/s")
     field = "scan_lanes" if jax.default_backend() == "cpu" else "accelerator_lanes"
     source = f"measured on {this_processor().name}, {jax.device_count()} device(s), jax {jax.__version__}"
     result = dataclasses.replace(Calibration(source=source, native_width=widths, rates=rates), **{field: best})

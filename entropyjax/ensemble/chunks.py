@@ -16,8 +16,10 @@ Part = Callable[[Items], Any]
 
 
 class Cut(NamedTuple):
-    """How trajectories are cut: `block` lanes to an item, `blocks` items to a cell, of which `together` items of each
-    of `cells` cells advance at a time.
+    """How trajectories are cut into chunks.
+
+    **Attributes:** `block`: lanes of an item; `blocks`: items of a cell; `cells`, `together`: a chunk has so many cells,
+    and so many items of each of them.
     """
 
     block: int
@@ -61,10 +63,12 @@ class Sums(NamedTuple):
         return jnp.maximum(self.count, 1).astype(self.first.dtype)
 
 
-def sum_cells(part: Part, plan: Cut, n_cells: int, values: Mapping[str, Any], criteria: Mapping[str, Any]) -> Any:
+def sum_cells(
+    part: Part, plan: Cut, zeros: Any, n_cells: int, values: Mapping[str, Any], criteria: Mapping[str, Any]
+) -> Any:
     """Return the `Sums` of all cells where `part` gives `Moments`, with a leading axis of cells.
 
-    **Arguments:** `values`, `criteria`: swept ones, an array over cells each.
+    **Arguments:** `zeros`: what `part` averages, as zeros; `values`, `criteria`: swept ones, an array over cells each.
     """
 
     def group(number: Any) -> Any:
@@ -75,8 +79,7 @@ def sum_cells(part: Part, plan: Cut, n_cells: int, values: Mapping[str, Any], cr
             moments = jax.tree.map(lambda leaf: leaf.reshape(plan.cells, plan.together, *leaf.shape[1:]), moments)
             return jax.tree.map(lambda old, new: _add(old, new, step), sums, moments, is_leaf=_is_record), None
 
-        shapes = jax.eval_shape(lambda: part(_items(plan, cell, jnp.asarray(0), values, criteria)))
-        start = jax.tree.map(lambda leaf: _nothing(leaf, plan), shapes, is_leaf=_is_record)
+        start = jax.tree.map(lambda zero: _nothing(zero, plan.cells), zeros)
         return lax.scan(chunk, start, jnp.arange(math.ceil(plan.blocks / plan.together)))[0]
 
     groups = lax.map(group, jnp.arange(math.ceil(n_cells / plan.cells)))
@@ -95,10 +98,9 @@ def _items(plan: Cut, cell: Any, step: Any, values: Mapping[str, Any], criteria:
     )
 
 
-def _nothing(moments: Moments, plan: Cut) -> Sums:
-    shape, dtype = (plan.cells, *moments.mean.shape[1:]), moments.mean.dtype
-    zero = jnp.zeros(shape, dtype)
-    return Sums(jnp.zeros(shape, jnp.int32), zero, zero, zero)
+def _nothing(zero: Any, cells: int) -> Sums:
+    none = jnp.zeros((cells, *zero.shape), zero.dtype)
+    return Sums(none.astype(jnp.int32), none, none, none)
 
 
 def _add(sums: Sums, new: Moments, step: Any) -> Sums:

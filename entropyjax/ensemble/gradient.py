@@ -11,23 +11,18 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from entropyjax.ensemble.chunks import Cut, Part, Sums, cut, sum_cells
-from entropyjax.ensemble.differentials import MEANS, MeansRequest
-from entropyjax.ensemble.paths import choose_path, run_kernels
-from entropyjax.ensemble.plan import BLOCK, DEFAULTS
+from entropyjax.ensemble.differentials import MeansRequest, level_name
+from entropyjax.ensemble.passes import Options, forward, reverse
+from entropyjax.ensemble.plan import DEFAULTS
 from entropyjax.ensemble.quantities import AbstractQuantity, is_quantity
 from entropyjax.ensemble.request import Ensemble, EnsembleError
 from entropyjax.ensemble.values import check_values
 from entropyjax.params import cast
 from entropyjax.records import Calibration
 from entropyjax.solve import METHODS, native
-from entropyjax.solve.guard import guarded
 from entropyjax.solve.scan import AbstractFixedStep
 
 MODES = ("auto", "forward", "reverse")
-
-DIRECTIONS = 8
-"""Most derivatives that one forward pass carries along; more values take several passes."""
 
 MANY = 16
 """More values than this are differentiated in reverse where no native kernel serves."""
@@ -57,15 +52,6 @@ class Mean(NamedTuple):
     count: Any
     error: Any
     failures: Any
-
-
-@dataclasses.dataclass(frozen=True)
-class _Options:
-    mode: str
-    path: str
-    lanes: int
-    calibration: Calibration
-    cache: Any
 
 
 def ensemble_mean(
@@ -104,17 +90,26 @@ def ensemble_mean(
     wanted, tree = jax.tree.flatten(quantity, is_leaf=is_quantity)
     _check(ensemble, wanted, values, mode)
     request = _request(ensemble, wanted, values)
-    columns = [{name: np.asarray(c, request.dtype) for name, c in group.items()} for group in _swept(ensemble)]
+    columns = _columns(ensemble, request)
     mode = _mode(ensemble, mode, path, len(values))
     lanes = _lanes(request, mode, calibration) if lanes is None else lanes
-    options = _Options(mode, path, lanes, calibration, cache)
+    options = Options(mode, path, lanes, calibration, cache)
     numbers = tuple(jnp.asarray(value, request.dtype) for value in values.values())
-    sums = (_reverse if mode == "reverse" else _forward)(request, columns, options, numbers)
-    return jax.tree.unflatten(tree, _means(request, sums, bool(columns[0] or columns[1])))
+    sums = (reverse if mode == "reverse" else forward)(request, columns, options, numbers)
+    swept = bool(ensemble.cells or ensemble.cell_criteria)
+    return jax.tree.unflatten(tree, _means(request, sums, swept))
 
 
-def _swept(ensemble: Ensemble) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    return ensemble.cells, ensemble.cell_criteria
+def _columns(ensemble: Ensemble, request: MeansRequest) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what differs between cells by name: values with levels, and criteria."""
+    values, criteria = (
+        {name: np.asarray(column, request.dtype) for name, column in swept.items()}
+        for swept in (ensemble.cells, ensemble.cell_criteria)
+    )
+    for place in request.by_cell:
+        quantity: Any = request.quantities[place]
+        values |= {level_name(place, number): column for number, column in enumerate(quantity.cell_levels())}
+    return values, criteria
 
 
 def _check(ensemble: Ensemble, wanted: list[Any], values: Mapping[str, Any], mode: str) -> None:
@@ -145,7 +140,9 @@ def _request(ensemble: Ensemble, wanted: list[AbstractQuantity], values: Mapping
     for name in ("grid", "constants", "criteria", "population"):
         fields[name] = cast(fields[name], dtype)
     fields |= {"cells": {}, "cell_criteria": {}, "stride": ensemble.index_stride, "observables": ()}
-    request = MeansRequest(**fields, quantities=cast(tuple(wanted), dtype), names=tuple(values))
+    quantities = cast(tuple(wanted), dtype)
+    by_cell = frozenset(place for place, quantity in enumerate(quantities) if quantity.by_cell)
+    request = MeansRequest(**fields, quantities=quantities, by_cell=by_cell, names=tuple(values))
     arrays, static = eqx.partition(request, eqx.is_array)
     return eqx.combine(lax.stop_gradient(arrays), static)
 
@@ -170,105 +167,15 @@ def _lanes(request: MeansRequest, mode: str, calibration: Calibration) -> int:
     return max(16, min(lanes, REVERSE_BYTES // kept))
 
 
-def _forward(request: MeansRequest, columns: Any, options: _Options, numbers: tuple[Any, ...]) -> Any:
-    """Return the sums of all samples; their derivative is worked out with them, in one pass or a few."""
-
-    def run(numbers: Any, seeds: Any, path: str) -> Any:
-        asked = dataclasses.replace(request, numbers=numbers, seeds=seeds)
-        return _pass(asked, columns, dataclasses.replace(options, path=path))
-
-    def values_at(numbers: Any) -> Any:
-        return [_plain(column[0]) for column in run(numbers, (), options.path)]
-
-    def jacobian_at(numbers: Any, path: str) -> Any:
-        def one(seeds: Any) -> Any:
-            found = run(numbers, seeds, path)
-            return [_plain(column[0]) for column in found], [jnp.stack([s.mean for s in c[1:]]) for c in found]
-
-        values, slopes = lax.map(one, _seeds(len(numbers), request.dtype))
-        first = jax.tree.map(lambda leaf: leaf[0], values)
-        return first, [slope.reshape(-1, *slope.shape[2:])[: len(numbers)] for slope in slopes]
-
-    # Kernels have neither derivatives nor batches of their own.
-    @jax.custom_jvp
-    def jacobian(numbers: Any) -> Any:
-        return _one_by_one(lambda numbers: jacobian_at(numbers, options.path), options)(numbers)
-
-    @jacobian.defjvp
-    def _(primals: Any, tangents: Any) -> Any:
-        return jax.jvp(lambda numbers: jacobian_at(numbers, "scan"), primals, tangents)
-
-    @jax.custom_jvp
-    def values(numbers: Any) -> Any:
-        return _one_by_one(values_at, options)(numbers)
-
-    @values.defjvp
-    def _(primals: Any, tangents: Any) -> Any:
-        found, slopes = jacobian(*primals)
-        seed = jnp.stack(tangents[0])
-        return found, [
-            (jnp.tensordot(seed, slope, 1), np.zeros(count.shape, jax.dtypes.float0), jnp.zeros_like(error))
-            for (_, count, error), slope in zip(found, slopes, strict=True)
-        ]
-
-    return values(numbers)
-
-
-def _reverse(request: MeansRequest, columns: Any, options: _Options, numbers: tuple[Any, ...]) -> Any:
-    """Return the sums of all samples, to be differentiated by going back over the scan."""
-    asked = dataclasses.replace(request, model=guarded(request.model), numbers=numbers)
-    return [_plain(column[0]) for column in _pass(asked, columns, dataclasses.replace(options, path="scan"))]
-
-
-def _plain(sums: Sums) -> tuple[Any, Any, Any]:
-    return sums.mean, sums.count, lax.stop_gradient(sums.error)
-
-
-def _one_by_one(function: Any, options: _Options) -> Any:
-    return function if options.path == "scan" else jax.custom_batching.sequential_vmap(function)
-
-
-def _seeds(count: int, dtype: Any) -> tuple[Any, ...]:
-    """Return for each value its component of all directions, cut into rounds of equal size."""
-    rounds = math.ceil(count / DIRECTIONS)
-    size = math.ceil(count / rounds)
-    identity = np.eye(rounds * size, count, dtype=dtype)
-    return tuple(jnp.asarray(column.reshape(rounds, size)) for column in identity.T)
-
-
-@eqx.filter_jit
-def _pass(request: MeansRequest, columns: Any, options: _Options) -> Any:
-    """Return the `Sums` over all cells of the samples and of their derivatives in the directions of the seeds."""
-    swept = [column for group in columns for column in group.values()]
-    n_cells = len(swept[0]) if swept else 1
-    part, plan = _solver(request, columns, n_cells, options)
-    if options.mode == "reverse":
-        part = jax.checkpoint(part, prevent_cse=False)
-    return sum_cells(part, plan, n_cells, *columns)
-
-
-def _solver(request: MeansRequest, columns: Any, n_cells: int, options: _Options) -> tuple[Part, Cut]:
-    """Return what reduces items, and how trajectories are cut into them."""
-    known = options.calibration
-    plan = cut(request.replicates, n_cells, known.chunk_lanes, BLOCK)
-    # Kernels are made for the types of the swept values, not for their numbers.
-    cells, criteria = ({name: np.zeros(1, request.dtype) for name in group} for group in columns)
-    typical = dataclasses.replace(request, cells=cells, cell_criteria=criteria)
-    path = choose_path(typical, plan.block, options.path, known, options.cache, MEANS)
-    if path.kernels:
-        return lambda items: run_kernels(path, MEANS, request, plan.block, items), plan
-    plan = cut(request.replicates, n_cells, options.lanes, options.lanes)
-    return jax.vmap(lambda item: MEANS.item(request, plan.block, item)), plan
-
-
 def _means(request: MeansRequest, sums: list[Any], swept: bool) -> list[Mean]:
     """Return the result for each quantity from the mean, count and error of all samples in order."""
     if not swept:
         sums = jax.tree.map(lambda leaf: leaf[0], sums)
-    *rest, (_, finished, _) = sums
-    failures = request.replicates - finished
+    *rest, last = sums
+    failures = request.replicates - last[1]
     out = []
     for quantity in request.quantities:
         mine, rest = rest[: quantity.terms], rest[quantity.terms :]
-        out.append(Mean(*(quantity.shaped(list(column)) for column in zip(*mine, strict=True)), failures))
+        mean, count, error = (quantity.shaped(list(column)) for column in zip(*mine, strict=True))
+        out.append(Mean(mean, count, error, failures))
     return out

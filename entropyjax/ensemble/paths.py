@@ -1,6 +1,7 @@
 """Which solver path runs an ensemble: the scan, or a native kernel, and why."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -11,9 +12,10 @@ from entropyjax.ensemble.lanes import Items, gather
 from entropyjax.ensemble.request import Ensemble, EnsembleError
 from entropyjax.ensemble.work import STATISTICS, Work
 from entropyjax.records import Calibration
-from entropyjax.solve import METHODS, native
+from entropyjax.solve import METHODS, native, pallas
+from entropyjax.solve.unsupported import Unsupported
 
-PATHS = ("auto", "native", "scan")
+PATHS = ("auto", "native", "pallas", "scan")
 """What may be asked for; `auto` takes the fastest path that can run the request."""
 
 
@@ -21,8 +23,8 @@ PATHS = ("auto", "native", "scan")
 class Path:
     """A solver path of an ensemble.
 
-    **Attributes:** `name`: one of `PATHS` but `auto`; `why`: the reason, as the end of a sentence; `kernels`: native
-    kernels.
+    **Attributes:** `name`: one of `PATHS` but `auto`; `why`: the reason, as the end of a sentence; `kernels`: compiled
+    kernels, if it has any.
     """
 
     name: str
@@ -44,6 +46,15 @@ def choose_path(
         raise EnsembleError(f"'{wanted}' is not a solver path; choose one of {', '.join(PATHS)}.")
     if wanted == "scan":
         return Path("scan", "it was asked for")
+    rates = calibration.rates
+    faster = rates.get("pallas", 0.0) > max(rates.get(name, 0.0) for name in ("scan", "native"))
+    if wanted == "pallas" or (wanted == "auto" and faster):
+        kernels, reason = _pallas_kernels(ensemble, block, work)
+        if kernels:
+            why = "it was asked for" if wanted == "pallas" else f"it is faster here ({calibration.source})"
+            return Path("pallas", why, kernels)
+        if wanted == "pallas":
+            raise EnsembleError(f"The pallas path cannot run this: {reason}. Choose path 'auto' or 'scan'.")
     if wanted == "auto" and not calibration.prefers("native", "scan"):
         return Path("scan", f"it is faster here ({calibration.source})")
     kernels, reason = _kernels(ensemble, block, calibration, cache, work)
@@ -66,20 +77,36 @@ def _kernels(
     if not ensemble.method.native:
         return (), f"method {METHODS.name_of(ensemble.method)} has no native kernel"
     from entropyjax.solve.native import batch
-    from entropyjax.solve.native.graph import Unsupported
 
-    arrays, static = eqx.partition(ensemble.without_cells(), eqx.is_array)
-    items = gather(ensemble, 1, block, np.zeros(1, int))
     width = calibration.native_width.get(str(np.dtype(ensemble.dtype)), 0)
     options = batch.Options(width=width, cache=cache)
+    return _prepared(batch.prepare, options, ensemble, block, work, "a native kernel")
+
+
+def _pallas_kernels(ensemble: Ensemble, block: int, work: Work) -> tuple[tuple[Any, ...], str]:
+    """Return the GPU kernels of an ensemble, or none and the reason."""
+    reason = pallas.unavailable()
+    if reason is not None:
+        return (), reason
+    from entropyjax.solve.pallas import batch
+
+    return _prepared(batch.prepare, batch.Options(), ensemble, block, work, "a Pallas kernel")
+
+
+def _prepared(
+    prepare: Callable[..., Any], options: Any, ensemble: Ensemble, block: int, work: Work, what: str
+) -> tuple[tuple[Any, ...], str]:
+    """Return a kernel for each lane function of `work`, or none and what stands in the way."""
+    arrays, static = eqx.partition(ensemble.without_cells(), eqx.is_array)
+    items = gather(ensemble, 1, block, np.zeros(1, int))
 
     def on_lane(lane: Any) -> Any:
         return lambda shared, item, number, valid: lane(eqx.combine(shared, static), item, number, valid)
 
     try:
-        return tuple(batch.prepare(on_lane(lane), arrays, items, block, options) for lane in work.lanes), ""
+        return tuple(prepare(on_lane(lane), arrays, items, block, options) for lane in work.lanes), ""
     except Unsupported as unsupported:
-        return (), f"a native kernel cannot express it: {unsupported}"
+        return (), f"{what} cannot express it: {unsupported}"
 
 
 def run_kernels(path: Path, work: Work, ensemble: Ensemble, block: int, items: Items) -> Any:

@@ -107,9 +107,10 @@ def make_plan(
     block = math.ceil(ensemble.replicates / blocks)
     items = ensemble.n_cells * blocks
     chosen = choose_path(ensemble, block, path, calibration, cache, work)
-    native = chosen.name == "native"
+    native = chosen.name in ("native", "pallas")
     results = RESULTS * _bytes_per_item(ensemble)
-    # A native kernel keeps its lanes in registers.
+    results += sum(getattr(kernel, "bytes_per_item", 0) for kernel in chosen.kernels)
+    # A kernel keeps its lanes in registers.
     lane = math.ceil(results / block) + (0 if native else _bytes_per_lane(ensemble)) + extra_bytes_per_lane
     on_cpu = jax.default_backend() == "cpu"
     shared = devices if on_cpu else 1

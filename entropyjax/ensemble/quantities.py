@@ -1,13 +1,14 @@
 """What is averaged over an ensemble and differentiated: smooth functionals of single trajectories."""
 
 import abc
-from typing import Any, ClassVar
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.core import Tracer
 from jaxtyping import Array, Bool, Float
 
 from entropyjax.ensemble.request import Ensemble, EnsembleError
@@ -26,10 +27,7 @@ _SMOOTH = "Below(TimeOf('collapse'), level=t, width=w), the smooth share of traj
 
 
 class AbstractQuantity(eqx.Module):
-    """A number that every trajectory has, at every save time or once.
-
-    **Attributes:** `along`: whether it is taken at every save time.
-    """
+    """A number that every trajectory has, at every save time or once."""
 
     @property
     @abc.abstractmethod
@@ -52,6 +50,11 @@ class AbstractQuantity(eqx.Module):
     def terms(self) -> int:
         """Number of the samples."""
         return 1
+
+    @property
+    def by_cell(self) -> bool:
+        """Whether it has levels that differ between cells."""
+        return False
 
     def shaped(self, means: list[Array]) -> Array:
         """Return the means of the samples as one array."""
@@ -77,7 +80,9 @@ class Observed(AbstractPlain):
     """
 
     name: str = eqx.field(static=True)
-    along: ClassVar[bool] = True
+    @property
+    def along(self) -> bool:
+        return True
 
     def check(self, ensemble: Ensemble) -> None:
         if self.name in DISCRETE:
@@ -101,7 +106,9 @@ class TimeOf(AbstractPlain):
     """
 
     event: str = eqx.field(static=True)
-    along: ClassVar[bool] = False
+    @property
+    def along(self) -> bool:
+        return False
 
     def check(self, ensemble: Ensemble) -> None:
         if self.event in DISCRETE:
@@ -124,7 +131,8 @@ class Below(AbstractQuantity):
     Its mean is the distribution function at `level`, smoothed by a logistic kernel: for a density f the bias is
     width^2 pi^2/6 f'(level) + O(width^4). A trajectory without the event counts as never below.
 
-    **Attributes:** `quantity`: an `Observed` or a `TimeOf`; `level`: one number or several; `width`: in its unit.
+    **Attributes:** `quantity`: an `Observed` or a `TimeOf`; `level`: one number, several, or an array of those with a
+    leading axis of cells; `width`: in its unit.
     """
 
     quantity: AbstractPlain
@@ -140,8 +148,11 @@ class Below(AbstractQuantity):
             raise EnsembleError(f"{type(self).__name__} takes an Observed or a TimeOf, not {self.quantity!r}.")
         self.quantity.check(ensemble)
         check_width(self.width)
-        if np.ndim(self.level) > 1:
-            raise EnsembleError(f"level must be a number or a list of them, not of shape {np.shape(self.level)}.")
+        if np.ndim(self.level) > 2 or (np.ndim(self.level) == 2 and len(self.level) != ensemble.n_cells):
+            raise EnsembleError(
+                f"level must be a number, several, or several for each of {ensemble.n_cells} cells, not of shape "
+                f"{np.shape(self.level)}."
+            )
 
     def samples(self, source: Any, keep: Bool[Array, ""]) -> list[Sample]:
         value, there = self.quantity.read(source)
@@ -157,7 +168,11 @@ class Below(AbstractQuantity):
 
     @property
     def terms(self) -> int:
-        return 1 if self.level.ndim == 0 else len(self.level)
+        return 1 if self.level.ndim == 0 else self.level.shape[-1]
+
+    @property
+    def by_cell(self) -> bool:
+        return self.level.ndim == 2
 
     def _levels(self) -> list[Scalar]:
         if self.level.ndim == 0:
@@ -168,6 +183,10 @@ class Below(AbstractQuantity):
         # After the cells, before the times.
         axis = means[0].ndim - (1 if self.along else 0)
         return means[0] if self.level.ndim == 0 else jnp.stack(means, axis=axis)
+
+    def cell_levels(self) -> list[Array]:
+        """Return an array over cells for each of the levels that differ between cells."""
+        return list(self.level.T)
 
 
 class Density(Below):
@@ -180,7 +199,7 @@ class Density(Below):
 
 def check_width(width: Any) -> None:
     """Raise `EnsembleError` for a width that is not positive; one that is traced has no number yet."""
-    if not isinstance(width, jax.core.Tracer) and not float(width) > 0.0:
+    if not isinstance(width, Tracer) and not float(width) > 0.0:
         raise EnsembleError(f"width = {float(width):g} must be positive: it is the scale on which the step is smooth.")
 
 

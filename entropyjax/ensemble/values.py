@@ -4,8 +4,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-import jax
 import numpy as np
+from jax.core import Tracer
 
 from entropyjax.ensemble.population import Samples
 from entropyjax.ensemble.request import Ensemble, EnsembleError
@@ -37,7 +37,7 @@ def check_values(ensemble: Ensemble, values: Mapping[str, Any]) -> None:
             raise EnsembleError(
                 f"{name} must be one number that all trajectories share, not an array of shape {np.shape(value)}."
             )
-        if name in type(ensemble.constants).specs() and not isinstance(value, jax.core.Tracer):
+        if name in type(ensemble.constants).specs() and not isinstance(value, Tracer):
             check_value(type(ensemble.constants), name, value)
 
 

@@ -142,7 +142,9 @@ def test_before_and_after_the_start_of_the_backend(fresh):
 def test_the_command_line_applies_and_tells_them(monkeypatch, capsys):
     calls = []
     monkeypatch.setattr("entropyjax.calibrate.apply_xla_flags", lambda: calls.append(1))
-    run._prepare_jax()
+    # Nothing else of this process is to change.
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "")
+    run.prepare_jax()
     assert calls == [1]
     monkeypatch.undo()
     for arguments in (["info", "--json"], ["info"]):

@@ -88,7 +88,7 @@ class RunConfig(BaseModel):
         0.015625, "-", "Share of trajectories that run again with half the step.", ge=0.0, le=1.0
     )
     max_refinements: int = _field(3, "-", "Halvings of the step at most.", ge=0, le=10)
-    path: Literal["auto", "native", "scan"] = _field("auto", "-", "Solver path; auto takes the fastest.")
+    path: Literal["auto", "native", "pallas", "scan"] = _field("auto", "-", "Solver path; auto takes the fastest.")
     memory_mb: int = _field(512, "MB", "Memory that a chunk may take.", ge=64)
 
 
