@@ -24,12 +24,17 @@ _REPLICATES = 65536
 
 
 def load_calibration() -> Calibration:
-    """Return what was measured on this machine with these versions, or the defaults."""
+    """Return what was measured on this machine with these versions, or the defaults.
+
+    Where XLA compiles loops whole, fewer lanes of the scan together were the fastest (docs/benchmarks.md).
+    """
+    whole = "xla_cpu_small_while_loop_byte_threshold" in os.environ.get("XLA_FLAGS", "")
+    default = Calibration(scan_lanes=1024) if whole else Calibration()
     found = _memory().recall(_question())
     try:
-        return Calibration(**found) if isinstance(found, dict) else Calibration()
+        return Calibration(**found) if isinstance(found, dict) else default
     except TypeError:
-        return Calibration()
+        return default
 
 
 def measure(progress: Callable[[str], None] | None = None) -> Calibration:
