@@ -326,3 +326,17 @@ def test_a_wrong_kernel_is_noticed(monkeypatch):
     monkeypatch.setattr(Instructions, "_add", wrong)
     with pytest.raises(AssertionError, match="add"):
         test_operations_equal_xla_also_at_special_values(np.float32)
+
+
+def test_kernels_load_anywhere_in_memory():
+    """Code may come to lie more than 2 GiB from its constants, as in a process that has lived long."""
+
+    def lane(shared, item, number, valid):
+        return Each(jnp.exp(item["x"]))
+
+    gaps = []
+    for number in range(3):
+        found = run(lane, {}, {"x": np.ones(3, np.float32)}, 1, flags="nsz contract" + " " * (number + 40))
+        np.testing.assert_allclose(found, np.full((3, 1), np.e), rtol=1e-6)
+        # Address space alone: nothing is written there.
+        gaps.append(np.empty(2**29))

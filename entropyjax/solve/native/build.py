@@ -13,6 +13,9 @@ import numpy as np
 
 from entropyjax.solve.unsupported import Unsupported
 
+CODE_MODEL = "jitdefault"
+"""Addresses of any distance: in a process that has lived long, code and its constants may lie far apart."""
+
 _lock = threading.RLock()
 _engines: dict[str, Any] = {}
 """Compiled kernels by name; XLA may call them as long as the process lives."""
@@ -41,7 +44,7 @@ def _new_machine() -> Any:
     llvm.initialize_native_asmprinter()
     target = llvm.Target.from_default_triple()
     return target.create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=host_features(), opt=3, reloc="pic", codemodel="default"
+        cpu=llvm.get_host_cpu_name(), features=host_features(), opt=3, reloc="default", codemodel=CODE_MODEL
     )
 
 
@@ -97,7 +100,9 @@ def register(text: str, cache: ObjectCache | None) -> str:
 
     The key of the cache covers the text, the processor and its features, and the versions of LLVM and llvmlite.
     """
-    version = f"{llvmlite.__version__} {llvm.llvm_version_info} {llvm.get_host_cpu_name()} {host_features()}"
+    version = (
+        f"{CODE_MODEL} {llvmlite.__version__} {llvm.llvm_version_info} {llvm.get_host_cpu_name()} {host_features()}"
+    )
     digest = hashlib.sha256(f"{version}\n{text}".encode()).hexdigest()
     name = f"entropyjax_{digest[:32]}"
     with _lock:
