@@ -18,8 +18,8 @@ Part = Callable[[Items], Any]
 class Cut(NamedTuple):
     """How trajectories are cut into chunks.
 
-    **Attributes:** `block`: lanes of an item; `blocks`: items of a cell; `cells`, `together`: a chunk has so many cells,
-    and so many items of each of them.
+    **Attributes:** `block`: lanes of an item; `blocks`: items of a cell; `cells`: cells of a chunk; `together`: items
+    of each of them in it.
     """
 
     block: int

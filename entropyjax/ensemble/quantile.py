@@ -105,7 +105,8 @@ class _Search(NamedTuple):
             found = jax.tree.map(lambda leaf: leaf[None], found)
         if not self.quantity.along:
             return found
-        return [Mean(*(leaf[..., -1] for leaf in mean[:3]), mean.failures) for mean in found]
+        last = [(mean.mean[..., -1], mean.count[..., -1], mean.error[..., -1], mean.failures) for mean in found]
+        return [Mean(*mean) for mean in last]
 
     def event(self) -> tuple[Any, Any]:
         """Return a bracket of the quantiles of an event's time."""

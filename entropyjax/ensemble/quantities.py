@@ -80,6 +80,7 @@ class Observed(AbstractPlain):
     """
 
     name: str = eqx.field(static=True)
+
     @property
     def along(self) -> bool:
         return True
@@ -106,6 +107,7 @@ class TimeOf(AbstractPlain):
     """
 
     event: str = eqx.field(static=True)
+
     @property
     def along(self) -> bool:
         return False
@@ -158,8 +160,7 @@ class Below(AbstractQuantity):
         value, there = self.quantity.read(source)
         zero = jnp.zeros_like(value)
         return [
-            Sample(jnp.where(there, self.kernel((level - value) / self.width), zero), keep)
-            for level in self._levels()
+            Sample(jnp.where(there, self.kernel((level - value) / self.width), zero), keep) for level in self._levels()
         ]
 
     def kernel(self, place: Scalar) -> Scalar:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import sys
 
 import jax
 import numpy as np
@@ -17,6 +18,7 @@ from entropyjax.jobs.bench.summary import combine, from_sums, moments, pooled, s
 from entropyjax.jobs.bench.tool import TOOLS, Unsupported
 from entropyjax.jobs.bench.tools.c_program import CProgram, compiler
 from entropyjax.jobs.bench.tools.ensemble_paths import lanes_of, request
+from entropyjax.jobs.bench.worker import Worker
 from entropyjax.params import UnknownNameError
 from entropyjax.plots import PlotError
 from entropyjax.plots.bench import scaling as draw_scaling, work_precision
@@ -126,14 +128,10 @@ def test_c_has_the_package_noise(program):
     assert errors(found, exact)["outcomes_changed"] == 0.0
 
 
-@pytest.mark.parametrize(
-    ("tool", "workload", "setting", "count"), [("diffrax-tuple", "rk4", 256, COUNT), ("scipy", "adaptive", 1e-5, 4)]
-)
-def test_a_tool_is_exact_enough(exact, tool, workload, setting, count):
-    run = TOOLS.get(tool)().prepare(workload, setting, 2)
-    found = run.lanes(count)
-    assert errors(found, head(exact, count))["error"] < 1e-4
-    np.testing.assert_array_equal(found.outcome, exact.outcome[:count])
+def test_scipy_is_exact_enough(exact):
+    found = TOOLS.get("scipy")().prepare("adaptive", 1e-5, 1).lanes(4)
+    assert errors(found, head(exact, 4))["error"] < 1e-4
+    np.testing.assert_array_equal(found.outcome, exact.outcome[:4])
 
 
 @pytest.mark.slow
@@ -162,16 +160,49 @@ def test_gradient_of_the_scan_is_that_of_differences_of_dop853():
     assert gradient.check(found, 1)["gradient"] < 1e-3
 
 
-def test_a_process_answers_and_says_what_it_cannot():
-    with ToolProcess("scipy", "adaptive", 1, 120.0, 1) as process:
-        ready = process.prepare(1e-3)
-        assert ready["first_result_s"] >= ready["compile_s"] >= 0.0
-        record = process.measure(1e-3, 2)
-        assert record["seconds"] > 0.0 and record["peak_mib"] >= record["imports_mib"] > 50.0
-        assert record["statistics"]["trajectories"] == 2
-        assert len(process.lanes(1e-3, 3).outcome) == 3
-        with pytest.raises(Unsupported, match="KeyError"):
-            process.measure(1e-9, 1)
+def test_worker_answers_and_says_what_it_cannot(tmp_path):
+    worker = Worker(TOOLS.get("scipy")(), 1)
+
+    def ask(call, **arguments):
+        whole = {"call": call, "arguments": {"workload": "adaptive", "setting": 1e-3, **arguments}}
+        return json.loads(json.dumps(worker.answer(json.dumps(whole))))
+
+    ready = ask("prepare", first=1)["answer"]
+    assert ready["first_result_s"] >= ready["compile_s"] >= 0.0
+    record = ask("measure", count=2)["answer"]
+    assert record["seconds"] > 0.0 and record["peak_mib"] >= record["imports_mib"] > 50.0
+    assert record["statistics"]["trajectories"] == 2
+    ask("lanes", count=3, file=str(tmp_path / "lanes.npz"))
+    with np.load(tmp_path / "lanes.npz") as found:
+        assert set(found) == set(Lanes._fields) and len(found["outcome"]) == 3
+    assert "KeyError" in ask("measure", setting=1e-9, count=1)["unsupported"]
+
+
+SAYS = "import sys, json\nfor line in sys.stdin: print(json.dumps({!r}), flush=True)"
+
+
+@pytest.mark.parametrize(
+    ("program", "expected"),
+    [
+        (SAYS.format({"unsupported": "It cannot."}), "It cannot"),
+        ("import sys; print('out of luck', file=sys.stderr)", "out of luck"),
+        ("import time; time.sleep(60)", "did not answer within 1 s"),
+    ],
+)
+def test_a_process_that_fails_is_a_sentence(program, expected):
+    with (
+        ToolProcess("c", "rk4", 1, 1.0, 8, (sys.executable, "-c", program)) as process,
+        pytest.raises(Unsupported, match=expected),
+    ):
+        process.measure(256, 8)
+
+
+def test_a_process_that_answers_is_heard():
+    with ToolProcess(
+        "c", "rk4", 1, 60.0, 8, (sys.executable, "-c", SAYS.format({"answer": {"seconds": 2.0}}))
+    ) as process:
+        assert process.measure(256, 8) == {"seconds": 2.0} == process.prepare(256)
+        assert process.settings == TOOLS.get("c")().settings_of("rk4")
 
 
 class Fake:

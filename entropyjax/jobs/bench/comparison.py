@@ -1,6 +1,7 @@
 """The comparison of tools on one workload, and on all."""
 
 import contextlib
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -32,6 +33,8 @@ def bench(options: Options, tell: Tell = lambda text: None) -> dict[str, Any]:
 
     **Raises:** `UnknownNameError` for a tool or a workload that does not exist (when the options are made).
     """
+    # The reference needs little of a GPU, and the tools the rest.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     before = describe(options.threads)
     workloads = {name: _compare(name, options, tell) for name in options.workloads}
     after = describe(options.threads)

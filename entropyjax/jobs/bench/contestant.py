@@ -6,6 +6,7 @@ import selectors
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -40,18 +41,37 @@ class Contestant(Protocol):
 
 
 class ToolProcess:
-    """A tool in a process of its own, for one workload; a context manager that ends the process."""
+    """A tool in a process of its own, for one workload; a context manager that ends the process.
 
-    def __init__(self, name: str, workload: str, threads: int, patience: float, first: int):
+    **Arguments:** `patience`: most seconds to wait for an answer; `first`: trajectories of the first run; `command`:
+    the program that answers, by default `worker.py`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        workload: str,
+        threads: int,
+        patience: float,
+        first: int,
+        command: Sequence[str] = (sys.executable, "-m", "entropyjax.jobs.bench.worker"),
+    ):
         self.name, self._workload, self._patience, self._first = name, workload, patience, first
         tool = TOOLS.get(name)()
         self.settings = tool.settings_of(workload)
-        environment = {**os.environ, **tool.environment(threads)}
-        command = [sys.executable, "-m", "entropyjax.jobs.bench.worker", name, str(threads)]
+        # On a GPU each process would take most of the memory at once.
+        own = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+        environment = {**own, **os.environ, **tool.environment(threads)}
         self._log = tempfile.TemporaryFile()  # noqa: SIM115, closed with the process
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(
-            command, stdin=pipe, stdout=pipe, stderr=self._log, env=environment, text=True, bufsize=1
+            [*command, name, str(threads)],
+            stdin=pipe,
+            stdout=pipe,
+            stderr=self._log,
+            env=environment,
+            text=True,
+            bufsize=1,
         )
 
     def __enter__(self) -> "ToolProcess":

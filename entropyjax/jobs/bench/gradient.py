@@ -13,7 +13,7 @@ from entropyjax.jobs.bench import problem
 from entropyjax.jobs.bench.grid_events import MODEL, h_at
 from entropyjax.jobs.bench.problem import HORIZON, RANGES
 from entropyjax.jobs.bench.reference import STEPS
-from entropyjax.jobs.bench.scalar import derive
+from entropyjax.jobs.bench.scalar import Derived, derive
 from entropyjax.jobs.bench.tool import AbstractRun
 from entropyjax.jobs.bench.trajectory import h_along
 from entropyjax.params import replace
@@ -155,4 +155,4 @@ def check(exact: Gradients, count: int = 1, part: float = 1e-4) -> dict[str, flo
 def _losses(params: Any) -> np.ndarray:
     times = HORIZON / TIMES * np.arange(1, TIMES + 1)
     rows = derive(params).T
-    return np.array([np.mean((h_along(list(map(float, row)), times) - OBSERVED) ** 2) for row in rows])
+    return np.array([np.mean((h_along(Derived(*map(float, row)), times) - OBSERVED) ** 2) for row in rows])

@@ -1,7 +1,6 @@
-"""The star for one trajectory in plain Python: what scipy and numba integrate, written apart from the package's own."""
+"""The star for one trajectory in plain Python, written apart from the package's own: what scipy integrates."""
 
 import math
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -33,17 +32,6 @@ class Derived(NamedTuple):
     step_size: Any
     threshold: Any
     arming: Any
-
-
-class StarFunctions(NamedTuple):
-    """The functions of one trajectory.
-
-    `choice(x, d)` gives q, 1-q and h; `target(s, c, d)` is u; `drift(x, s, c, d)` gives the three slopes.
-    """
-
-    choice: Callable[..., Any]
-    target: Callable[..., Any]
-    drift: Callable[..., Any]
 
 
 def derive(params: Any) -> np.ndarray:
@@ -80,40 +68,27 @@ def derive(params: Any) -> np.ndarray:
     return np.stack(np.broadcast_arrays(*rows))
 
 
-def star_functions(jit: Callable[[Any], Any], real: Callable[[float], Any]) -> StarFunctions:
-    """Return the functions, each passed through `jit`, with constants of the type `real`."""
-    exp, log, log1p = math.exp, math.log, math.log1p
-    zero, one, bottom = real(0.0), real(1.0), real(-80.0)
-    names = {name: place for place, name in enumerate(Derived._fields)}
-    log_rivals, log_executors, static, capacity = (names[n] for n in Derived._fields[:4])
-    rate, evidence, gain, order, kappa, inflow, error, compaction, reflexion = (names[n] for n in Derived._fields[4:13])
+def choice(x: float, d: Derived) -> tuple[float, float, float]:
+    """Return q, 1 - q and h at the gap x."""
+    advantage = x - d.log_rivals
+    odds = math.exp(-abs(advantage))
+    more = 1.0 / (1.0 + odds)
+    less = odds * more
+    right, wrong = (more, less) if advantage >= 0.0 else (less, more)
+    entropy = math.log1p(odds) + abs(advantage) * less + wrong * d.log_rivals
+    return right, wrong, entropy / d.log_executors
 
-    def choice(x: Any, d: Any) -> Any:
-        advantage = x - d[log_rivals]
-        size = advantage if advantage >= zero else -advantage
-        odds = exp(-size)
-        more = one / (one + odds)
-        less = odds * more
-        wrong = less if advantage >= zero else more
-        right = more if advantage >= zero else less
-        entropy = log1p(odds) + size * less + wrong * d[log_rivals]
-        return right, wrong, entropy / d[log_executors]
 
-    def target(s: Any, c: Any, d: Any) -> Any:
-        fill = (d[static] + c) / d[capacity]
-        power = d[order] * log(fill) if fill > zero else bottom
-        # Beyond it L^n would overflow, and m is 0 to rounding.
-        attention = one / (one + exp(power)) if power < -bottom else zero
-        return (d[evidence] + d[gain] * s) * attention
+def target(s: float, c: float, d: Derived) -> float:
+    """Return u, the gap that the context supports."""
+    return (d.evidence + d.gain * s) / (1.0 + math.exp(d.order * math.log((d.static + c) / d.capacity)))
 
-    choose, aim = jit(choice), jit(target)
 
-    def drift(x: Any, s: Any, c: Any, d: Any) -> Any:
-        right, wrong, h = choose(x, d)
-        return (
-            d[rate] * (aim(s, c, d) - x),
-            d[kappa] * right * (one - s),
-            d[inflow] + d[error] * wrong - (d[compaction] + d[reflexion] * h) * c,
-        )
-
-    return StarFunctions(choose, aim, jit(drift))
+def drift(x: float, s: float, c: float, d: Derived) -> tuple[float, float, float]:
+    """Return dx/dt, ds/dt and dc/dt."""
+    right, wrong, h = choice(x, d)
+    return (
+        d.rate * (target(s, c, d) - x),
+        d.kappa * right * (1.0 - s),
+        d.inflow + d.error * wrong - (d.compaction + d.reflexion * h) * c,
+    )

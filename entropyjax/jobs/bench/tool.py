@@ -13,7 +13,12 @@ class Unsupported(Exception):
 
 
 class AbstractRun(abc.ABC):
-    """A tool made ready for one workload at one setting: compiled, its inputs in place."""
+    """A tool made ready for one workload at one setting: compiled, its inputs in place.
+
+    **Attributes:** `compile_s`: time that its compilation took, in s, if only the tool knows.
+    """
+
+    compile_s: float | None = None
 
     @abc.abstractmethod
     def measure(self, count: int) -> dict[str, Any]:

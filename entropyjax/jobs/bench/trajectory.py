@@ -6,21 +6,18 @@ import numpy as np
 from scipy.integrate import solve_ivp
 
 from entropyjax.jobs.bench.problem import HORIZON, Lanes, constants, parameters
-from entropyjax.jobs.bench.scalar import Derived, derive, star_functions
+from entropyjax.jobs.bench.scalar import Derived, choice, derive, drift, target
 from entropyjax.results import Outcome
 from entropyjax.solve import Criteria
-
-STAR = star_functions(lambda function: function, float)
-_THRESHOLD = Derived._fields.index("threshold")
 
 
 def trajectories(count: int, method: str, rtol: float, atol: float, first: int = 0) -> Lanes:
     """Return trajectories `first`, `first` + 1, ... in float64."""
     rows = derive(parameters(first, count, np.float64)).T
-    return collect([trajectory(list(map(float, row)), method, rtol, atol) for row in rows])
+    return collect([trajectory(Derived(*map(float, row)), method, rtol, atol) for row in rows])
 
 
-def trajectory(d: list[float], method: str, rtol: float, atol: float) -> tuple[float, ...]:
+def trajectory(d: Derived, method: str, rtol: float, atol: float) -> tuple[float, ...]:
     """Return x, s and c at T, and the times of focus, collapse, resolution and least entropy.
 
     **Arguments:** `d`: a row of `derive`; the others are those of `solve_ivp`.
@@ -29,13 +26,13 @@ def trajectory(d: list[float], method: str, rtol: float, atol: float) -> tuple[f
     slope, span, first = _problem(d)
 
     def focused(_: float, y: Any) -> float:
-        return y[0] - d[_THRESHOLD]
+        return y[0] - d.threshold
 
     def resolved(_: float, y: Any) -> float:
         return y[1] - done
 
     def rising(_: float, y: Any) -> float:
-        excess = y[0] - STAR.target(float(y[1]), float(y[2]), d)
+        excess = y[0] - target(float(y[1]), float(y[2]), d)
         return excess if y[0] >= 0.0 else -excess
 
     events = [focused, resolved, rising]
@@ -46,18 +43,18 @@ def trajectory(d: list[float], method: str, rtol: float, atol: float) -> tuple[f
     return (*found.y[:, -1], focus, collapse, *(times[0] if times else np.inf for times in (ends, rises)))
 
 
-def h_along(d: list[float], times: np.ndarray) -> np.ndarray:
+def h_along(d: Derived, times: np.ndarray) -> np.ndarray:
     """Return h at the `times` by DOP853 at a relative tolerance of 1e-12."""
     found = solve_ivp(*_problem(d), method="DOP853", rtol=1e-12, atol=1e-13, t_eval=times)
-    return np.array([STAR.choice(float(x), d)[2] for x in found.y[0]])
+    return np.array([choice(float(x), d)[2] for x in found.y[0]])
 
 
-def _problem(d: list[float]) -> tuple[Any, tuple[float, float], np.ndarray]:
+def _problem(d: Derived) -> tuple[Any, tuple[float, float], np.ndarray]:
     """Return the right-hand side, the span and the start of a trajectory."""
     start = constants()
 
     def slope(_: float, y: Any) -> Any:
-        return STAR.drift(float(y[0]), float(y[1]), float(y[2]), d)
+        return drift(float(y[0]), float(y[1]), float(y[2]), d)
 
     first = np.array([start.initial_focus, start.initial_progress, start.initial_context])
     return slope, (0.0, HORIZON), first

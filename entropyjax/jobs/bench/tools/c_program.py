@@ -87,6 +87,8 @@ class CRun(AbstractRun):
 
     def __init__(self, program: Path, fixed: list[str], threads: int, facts: dict[str, Any]):
         self._program, self._fixed, self._threads, self._facts = program, fixed, threads, facts
+        # That of the program that was taken; the trials of others are no part of it.
+        self.compile_s = facts["compile_s"]
 
     def measure(self, count: int) -> dict[str, Any]:
         found = self._call(count, self._threads)

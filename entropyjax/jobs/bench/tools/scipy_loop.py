@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from entropyjax.jobs.bench.problem import Lanes, parameters
-from entropyjax.jobs.bench.scalar import derive
+from entropyjax.jobs.bench.scalar import Derived, choice, derive
 from entropyjax.jobs.bench.summary import summarise
 from entropyjax.jobs.bench.tool import AbstractRun, AbstractTool, register
-from entropyjax.jobs.bench.trajectory import STAR, collect, trajectory
+from entropyjax.jobs.bench.trajectory import collect, trajectory
 
 
 class ScipyRun(AbstractRun):
@@ -22,19 +22,19 @@ class ScipyRun(AbstractRun):
         rows = _rows(count)
         began = time.perf_counter()
         lanes = self._solve(rows)
-        h = np.array([STAR.choice(float(x), d)[2] for x, d in zip(lanes.focus, rows, strict=True)])
+        h = np.array([choice(float(x), d)[2] for x, d in zip(lanes.focus, rows, strict=True)])
         summary = summarise(h, lanes.collapse_time, lanes.outcome)
         return {"seconds": time.perf_counter() - began, "summary": summary}
 
     def lanes(self, count: int) -> Lanes:
         return self._solve(_rows(count))
 
-    def _solve(self, rows: list[list[float]]) -> Lanes:
+    def _solve(self, rows: list[Derived]) -> Lanes:
         return collect([trajectory(row, "RK45", self._rtol, 0.1 * self._rtol) for row in rows])
 
 
-def _rows(count: int) -> list[list[float]]:
-    return [list(map(float, row)) for row in derive(parameters(0, count, np.float64)).T]
+def _rows(count: int) -> list[Derived]:
+    return [Derived(*map(float, row)) for row in derive(parameters(0, count, np.float64)).T]
 
 
 @register("scipy")
