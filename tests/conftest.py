@@ -1,6 +1,8 @@
 """What every test runs under: float64, strict promotion, four CPU devices, no display, the same examples."""
 
+import atexit
 import os
+import shutil
 import tempfile
 
 # Read when jax starts its backend and when matplotlib is imported, so before either.
@@ -11,8 +13,8 @@ os.environ["MPLBACKEND"] = "Agg"
 # No test but those of the flags themselves pays for trying them.
 os.environ["ENTROPYJAX_XLA_FLAGS"] = "0"
 # Kernels that tests compile are not the user's.
-_CACHE = tempfile.TemporaryDirectory(prefix="entropyjax-tests-")
-os.environ["ENTROPYJAX_CACHE_DIR"] = _CACHE.name
+os.environ["ENTROPYJAX_CACHE_DIR"] = tempfile.mkdtemp(prefix="entropyjax-tests-")
+atexit.register(shutil.rmtree, os.environ["ENTROPYJAX_CACHE_DIR"], ignore_errors=True)
 
 import hypothesis
 import jax
