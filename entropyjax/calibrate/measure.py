@@ -18,7 +18,7 @@ from entropyjax.params import cast
 from entropyjax.records import Calibration
 from entropyjax.solve import METHODS, Criteria, Grid, pallas
 
-_WIDTHS = {"float32": (8, 16, 32), "float64": (4, 8, 16)}
+_WIDTHS = {"float32": (16, 32, 64), "float64": (8, 16, 32)}
 _LANES = (1024, 4096, 16384, 65536)
 _REPLICATES = 65536
 

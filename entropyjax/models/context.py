@@ -23,8 +23,10 @@ def load(params: Any, context: ScalarLike) -> Any:
 
     **Arguments:** `context`: c in ktok.
     """
+    # In this form all that does not change along a trajectory can be worked out ahead.
+    share = 1.0 / (params.effective_fraction * params.context_window)
     static = params.system_tokens + params.n_agents * params.roster_tokens
-    return (static + context) / (params.effective_fraction * params.context_window)
+    return static * share + context * share
 
 
 def attention(params: Any, load: ScalarLike) -> Scalar:
@@ -48,7 +50,8 @@ def effective_evidence(params: Any, progress: ScalarLike) -> Any:
     **Arguments:** `progress`: s in [0, 1].
     """
     effort = jnp.log1p(params.reasoning_tokens / params.reasoning_scale)
-    return params.evidence * (1.0 + params.reasoning_gain * effort) * (1.0 + params.progress_gain * progress)
+    clean = params.evidence * (1.0 + params.reasoning_gain * effort)
+    return clean + clean * params.progress_gain * progress
 
 
 def inflow(params: Any, wrong: ScalarLike) -> Any:

@@ -119,9 +119,10 @@ class AbstractOrchestrator(AbstractModel):
     def drift(self, t: Scalar, state: State, params: Any) -> OrchestratorState:
         del t
         choice = self.choice(state.focus, params)
+        pace = params.resolution_rate * choice.right
         return OrchestratorState(
             focus=params.focus_rate * (self.target(state, params) - state.focus),
-            progress=params.resolution_rate * choice.right * (1.0 - state.progress),
+            progress=pace - pace * state.progress,
             context=ctx.inflow(params, choice.wrong)
             - ctx.forgetting(params, choice.normalised_entropy) * state.context,
         )

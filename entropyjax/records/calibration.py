@@ -15,7 +15,7 @@ class Calibration:
     - `accelerator_lanes`: the same on an accelerator.
     - `chunk_lanes`: least number of lanes in a call into the compiled program, if there are as many.
     - `chunk_work`: lane-steps in such a call; short solves take more lanes.
-    - `native_width`: lanes of a native vector by floating type; 0 for twice the processor's registers.
+    - `native_width`: lanes of a native vector by floating type; 0 for four of the processor's registers.
     - `rates`: measured lane-steps per second by solver path; empty if nothing was measured.
     """
 

@@ -56,7 +56,7 @@ class AbstractAdaptive(AbstractMethod):
             def visit(record: Any, item: Any) -> tuple[Any, None]:
                 place, here = item
                 t = start + place.astype(dt.dtype) * dt
-                return monitor.update(record, t, dt, here, model.drift(t + dt, here, params)), None
+                return monitor.update(record, t, dt, here), None
 
             followed, _ = lax.scan(visit, record, (jnp.arange(grid.steps), states))
             alive = failure == Failure.NONE
@@ -64,7 +64,7 @@ class AbstractAdaptive(AbstractMethod):
             state, record = select(alive, (last, followed), (state, record))
             return (state, record, failure, steps + taken), saved
 
-        first = monitor.start(0.0 * dt, problem.state, model.drift(0.0 * dt, problem.state, params))
+        first = monitor.start(0.0 * dt, problem.state)
         carry = (problem.state, first, failure_code(problem.state), jnp.zeros((), jnp.int32))
         (state, record, failure, steps), saved = lax.scan(interval, carry, jnp.arange(grid.intervals))
         return finish(problem, state, monitor.events(record), failure, saved)._replace(steps=steps)

@@ -47,12 +47,12 @@ class Events(NamedTuple):
 class Monitor(Protocol):
     """Follows the event signals of one lane from step to step; thresholds are worked out when it is made."""
 
-    def start(self, t: Scalar, state: Any, slope: Any) -> Any:
-        """Return the record at t = 0, where the drift is `slope`."""
+    def start(self, t: Scalar, state: Any) -> Any:
+        """Return the record at t = 0."""
         ...
 
-    def update(self, record: Any, t: Scalar, dt: Scalar, state: Any, slope: Any) -> Any:
-        """Return the record after a step from t to t + dt that ended in `state`, where the drift is `slope`."""
+    def update(self, record: Any, t: Scalar, dt: Scalar, state: Any) -> Any:
+        """Return the record after a step from t to t + dt that ended in `state`."""
         ...
 
     def events(self, record: Any) -> Events:

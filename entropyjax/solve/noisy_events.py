@@ -46,16 +46,14 @@ class NoisyMonitor:
         self._arming = model.focus_signal(params, theta - criteria.hysteresis)
         self._progress = progress_signal(model, criteria)
 
-    def start(self, t: Scalar, state: Any, slope: Any) -> Record:
-        del slope
+    def start(self, t: Scalar, state: Any) -> Record:
         focus, progress = self._focus(state), self._progress(state)
         never = jnp.full_like(focus, jnp.inf)
         times = Times(jnp.where(focus > 0.0, t, never), jnp.where(progress >= 0.0, t, never), never)
         armed = self._arming(state) > 0.0
         return Record(focus, progress, times, never, jnp.zeros((), jnp.int32), armed)
 
-    def update(self, record: Record, t: Scalar, dt: Scalar, state: Any, slope: Any) -> Record:
-        del slope
+    def update(self, record: Record, t: Scalar, dt: Scalar, state: Any) -> Record:
         focus, progress = self._focus(state), self._progress(state)
         gained = (record.focus <= 0.0) & (focus > 0.0)
         lost = (record.focus > 0.0) & (focus <= 0.0)

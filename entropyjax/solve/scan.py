@@ -66,12 +66,15 @@ class AbstractFixedStep(AbstractMethod):
             moved = jnp.asarray(False)
             if noisy:
                 proposal, moved = project(model, proposal)
-            failure = jnp.where(carry.failure > 0, carry.failure, failure_code(proposal))
-            alive = failure == Failure.NONE
-            state = select(alive, proposal, carry.state)
-            # An ODE's slope serves the event record and the next step; with noise nothing needs it ahead.
+            alive = (carry.failure == Failure.NONE) & small(proposal)
+            # Batched, these are selections; a native kernel branches, for few lanes fail.
+            state, failure = lax.cond(
+                alive,
+                lambda: (proposal, carry.failure),
+                lambda: (carry.state, jnp.where(carry.failure > 0, carry.failure, _reason(proposal))),
+            )
             slope = None if noisy else drift(t + dt, state)
-            record = monitor.update(carry.record, t, dt, state, slope)
+            record = monitor.update(carry.record, t, dt, state)
             # A failed lane stays where it was, where the signals of an ODE show no event; a dwell might end.
             record = select(alive, record, carry.record) if noisy else record
             return _Carry(state, slope, record, failure, carry.projections + (moved & alive).astype(jnp.int32))
@@ -86,7 +89,7 @@ class AbstractFixedStep(AbstractMethod):
             return (step(lane, number), number + jnp.uint32(1)), None
 
         slope = None if noisy else drift(0.0 * dt, problem.state)
-        record = monitor.start(0.0 * dt, problem.state, slope)
+        record = monitor.start(0.0 * dt, problem.state)
         lane = _Carry(problem.state, slope, record, failure_code(problem.state), jnp.zeros((), jnp.int32))
         (lane, _), saved = lax.scan(interval, (lane, jnp.zeros((), jnp.uint32)), None, length=grid.intervals)
         return finish(problem, lane.state, monitor.events(lane.record), lane.failure, saved)._replace(
@@ -106,15 +109,19 @@ def draws_on_path(path: Path, number: UInt32[Array, ""], count: int, dtype: Any)
 
 def failure_code(state: Any) -> Int[Array, ""]:
     """Return `Failure.NONE`, `DIVERGED` or `NON_FINITE` for a state."""
-    leaves = jax.tree.leaves(state)
+    return jnp.where(small(state), jnp.int32(Failure.NONE), _reason(state))
+
+
+def small(state: Any) -> Bool[Array, ""]:
+    """Return whether no component of a state is NaN or beyond the limit of divergence."""
     # A chain of "and", not a stack, keeps concatenations out of the loop. A NaN is not small.
-    small = functools.reduce(operator.and_, [jnp.all(jnp.abs(leaf) < _LIMIT) for leaf in leaves])
+    return functools.reduce(operator.and_, [jnp.all(jnp.abs(leaf) < _LIMIT) for leaf in jax.tree.leaves(state)])
 
-    def name() -> Int[Array, ""]:
-        finite = functools.reduce(operator.and_, [jnp.all(jnp.isfinite(leaf)) for leaf in leaves])
-        return jnp.where(finite, Failure.DIVERGED, Failure.NON_FINITE).astype(jnp.int32)
 
-    return lax.cond(small, lambda: jnp.zeros((), jnp.int32) + Failure.NONE, name)
+def _reason(state: Any) -> Int[Array, ""]:
+    """Return why a state that is not small is a failure."""
+    finite = functools.reduce(operator.and_, [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(state)])
+    return jnp.where(finite, jnp.int32(Failure.DIVERGED), jnp.int32(Failure.NON_FINITE))
 
 
 def select(condition: Bool[Array, ""], chosen: Any, other: Any) -> Any:

@@ -1,5 +1,6 @@
 """Events of an ODE: zeros of smooth signals, bracketed by a step and located once, at the end."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -22,28 +23,28 @@ class Signals(NamedTuple):
     trend: Scalar
 
 
+class Signs(NamedTuple):
+    """What the signals of a state say: g_focus > 0, s >= 1 - s_tol, and dH/dt >= 0."""
+
+    focused: Bool[Array, ""]
+    resolved: Bool[Array, ""]
+    rising: Bool[Array, ""]
+
+
 class Bracket(NamedTuple):
-    """The step in which a signal first crossed zero, and the signal at its ends; `start` is infinite before."""
+    """The step in which a signal first crossed zero, and the states at its ends; `start` is infinite before."""
 
     start: Scalar
     length: Scalar
-    before: Scalar
-    after: Scalar
-    slope_before: Scalar
-    slope_after: Scalar
-
-    def time(self) -> Scalar:
-        """Return the time of the zero, infinite if there was none."""
-        rise = (self.length * self.slope_before, self.length * self.slope_after)
-        return self.start + self.length * hermite(self.before, self.after, *rise)
+    before: Any
+    after: Any
 
 
 class Record(NamedTuple):
-    """Running record of one lane: its last state with the drift and the signals there, and the first zeros."""
+    """Running record of one lane: its last state with the signs there, and the first zeros."""
 
     state: Any
-    slope: Any
-    signals: Signals
+    signs: Signs
     focus: Bracket
     collapse: Bracket
     resolution: Bracket
@@ -54,8 +55,8 @@ class Record(NamedTuple):
 class SmoothMonitor:
     """Follows the signals of an ODE; every event time is the zero of a cubic Hermite interpolant.
 
-    A step only notes the ends of the interval in which a signal first changed sign. The cubics are solved
-    once, in `events`, outside the loop over steps.
+    A step only notes the ends of the interval in which a signal first changed sign. The slopes there are worked
+    out, and the cubics solved, once, in `events`, outside the loop over steps.
     """
 
     def __init__(self, model: AbstractModel, params: Any, criteria: Criteria):
@@ -63,17 +64,15 @@ class SmoothMonitor:
         self._focus = model.focus_signal(params, criteria.collapse_threshold)
         self._progress = progress_signal(model, criteria)
 
-    def start(self, t: Scalar, state: Any, slope: Any) -> Record:
+    def start(self, t: Scalar, state: Any) -> Record:
         signals = self._signals(state)
-        zero = jnp.zeros_like(signals.focus)
 
         def first(happened: Bool[Array, ""]) -> Bracket:
-            return Bracket(jnp.where(happened, t, jnp.inf), zero, zero, zero, zero, zero)
+            return Bracket(jnp.where(happened, t, jnp.inf), jnp.zeros_like(t), state, state)
 
         return Record(
             state=state,
-            slope=slope,
-            signals=signals,
+            signs=_signs(signals),
             focus=first(signals.focus > 0.0),
             collapse=first(jnp.asarray(False)),
             resolution=first(signals.progress >= 0.0),
@@ -81,47 +80,61 @@ class SmoothMonitor:
             crossings=jnp.zeros((), jnp.int32),
         )
 
-    def update(self, record: Record, t: Scalar, dt: Scalar, state: Any, slope: Any) -> Record:
-        was, now = record.signals, self._signals(state)
-        gained = (was.focus <= 0.0) & (now.focus > 0.0)
-        lost = (was.focus > 0.0) & (now.focus <= 0.0)
-        resolved = (was.progress < 0.0) & (now.progress >= 0.0)
-        turned = (was.trend < 0.0) & (now.trend >= 0.0)
+    def update(self, record: Record, t: Scalar, dt: Scalar, state: Any) -> Record:
+        was, now = record.signs, _signs(self._signals(state))
+        gained, lost = now.focused & ~was.focused, was.focused & ~now.focused
+        resolved, turned = now.resolved & ~was.resolved, now.rising & ~was.rising
+        step = Bracket(t, dt, record.state, state)
 
-        def note(brackets: tuple[Bracket, ...]) -> tuple[Bracket, ...]:
-            before, after = self._along(record.state, record.slope), self._along(state, slope)
-            kinds = ("focus", gained), ("focus", lost), ("progress", resolved), ("trend", turned)
-            return tuple(
-                _keep_first(old, happened, Bracket(t, dt, *_ends(name, before, after)))
-                for old, (name, happened) in zip(brackets, kinds, strict=True)
+        def note() -> tuple[Any, ...]:
+            kinds = (
+                (record.focus, gained),
+                (record.collapse, lost),
+                (record.resolution, resolved),
+                (record.horizon, turned),
             )
+            crossings = record.crossings + (gained | lost).astype(jnp.int32)
+            return *(_keep_first(old, happened, step) for old, happened in kinds), crossings
 
-        brackets = (record.focus, record.collapse, record.resolution, record.horizon)
+        kept = (record.focus, record.collapse, record.resolution, record.horizon, record.crossings)
         # Batched, this is a selection; a native kernel branches, for few steps hold an event.
-        event = gained | lost | resolved | turned
-        focus, collapse, resolution, horizon = lax.cond(event, note, lambda kept: kept, brackets)
-        crossings = record.crossings + (gained | lost).astype(jnp.int32)
-        return Record(state, slope, now, focus, collapse, resolution, horizon, crossings)
+        found = lax.cond(gained | lost | resolved | turned, note, lambda: kept)
+        return Record(state, now, *found)
 
     def events(self, record: Record) -> Events:
-        times = (bracket.time() for bracket in (record.focus, record.collapse, record.resolution, record.horizon))
-        focus, collapse, resolution, horizon = times
-        return Events(focus, collapse, resolution, horizon, record.crossings, record.signals.focus > 0.0)
+        return Events(
+            focus_time=self._zero(record.focus, lambda signals: signals.focus),
+            collapse_time=self._zero(record.collapse, lambda signals: signals.focus),
+            resolution_time=self._zero(record.resolution, lambda signals: signals.progress),
+            horizon_time=self._zero(record.horizon, lambda signals: signals.trend),
+            crossings=record.crossings,
+            focused=record.signs.focused,
+        )
 
-    def _along(self, state: Any, slope: Any) -> tuple[Signals, Signals]:
-        """Return the signals at `state` and their time derivatives along the drift `slope`."""
-        return jax.jvp(self._signals, (state,), (slope,))
+    def _zero(self, bracket: Bracket, pick: Callable[[Signals], Scalar]) -> Scalar:
+        """Return the time of a signal's first zero, infinite if there was none."""
+        started = jnp.where(bracket.start < jnp.inf, bracket.start, 0.0)
+
+        def end(t: Scalar, state: Any) -> tuple[Scalar, Scalar]:
+            """Return the signal, and how much it rises in a step at its slope along the drift."""
+            drift = self._model.drift(t, state, self._params)
+            value, slope = jax.jvp(lambda state: pick(self._signals(state)), (state,), (drift,))
+            return value, bracket.length * slope
+
+        before, rise_before = end(started, bracket.before)
+        after, rise_after = end(started + bracket.length, bracket.after)
+        zero = bracket.start + bracket.length * hermite(before, after, rise_before, rise_after)
+        # A lane that failed at once has no slopes, and nothing happened in it.
+        return jnp.where(bracket.length > 0.0, zero, bracket.start)
 
     def _signals(self, state: Any) -> Signals:
         return Signals(self._focus(state), self._progress(state), self._model.entropy_trend(state, self._params))
 
 
-def _ends(name: str, *points: tuple[Signals, Signals]) -> tuple[Scalar, Scalar, Scalar, Scalar]:
-    """Return a signal's values before and after a step, then its slopes there."""
-    values, slopes = ([getattr(point[kind], name) for point in points] for kind in (0, 1))
-    return values[0], values[1], slopes[0], slopes[1]
+def _signs(signals: Signals) -> Signs:
+    return Signs(signals.focus > 0.0, signals.progress >= 0.0, signals.trend >= 0.0)
 
 
 def _keep_first(old: Bracket, happened: Bool[Array, ""], new: Bracket) -> Bracket:
     fresh = happened & (old.start == jnp.inf)
-    return jax.tree.map(lambda a, b: jnp.where(fresh, a, b), new, old)
+    return lax.cond(fresh, lambda: new, lambda: old)

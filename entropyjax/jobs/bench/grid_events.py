@@ -64,10 +64,10 @@ def noisy_events(times: Any, states: Any, params: Any, horizon: Any) -> tuple[Ev
 
     def visit(record: Any, step: Any) -> tuple[Any, None]:
         t, dt, y = step
-        return monitor.update(record, t, dt, y, None), None
+        return monitor.update(record, t, dt, y), None
 
     first, rest = (jax.tree.map(lambda leaf, part=part: leaf[part], states) for part in (0, slice(1, None)))
     steps = (times[:-1], jnp.diff(times), rest)
-    record, _ = lax.scan(visit, monitor.start(times[0], first, None), steps)
+    record, _ = lax.scan(visit, monitor.start(times[0], first), steps)
     events = monitor.events(record)
     return events, outcome(events, horizon)

@@ -50,7 +50,7 @@ class Workload:
 
 WORKLOADS = {
     "rk4": Workload("ODE, fourth-order Runge-Kutta, fixed step", "steps", (128, 192, 256, 384)),
-    "adaptive": Workload("ODE, adaptive steps", "rtol", (1e-3, 1e-4, 3e-5, 1e-5, 1e-6)),
+    "adaptive": Workload("ODE, adaptive steps", "rtol", (1e-3, 3e-4, 2e-4, 1e-4, 5e-5, 3e-5, 1e-5, 1e-6)),
     "sde": Workload("SDE, Euler-Maruyama, noise of every trajectory", "steps", (256,), noisy=True),
     "gradient": Workload("gradient of a mean-squared error at 32 times", "steps", (256,), gradient=True),
 }

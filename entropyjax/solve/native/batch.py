@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from entropyjax.solve.native import avx512, build
+from entropyjax.solve.native import avx512, build, direct
 from entropyjax.solve.native.handler import handler_text
 from entropyjax.solve.native.instructions import Instructions
 from entropyjax.solve.native.interpret import Rows
@@ -32,7 +32,8 @@ class Options:
 
     **Attributes:**
 
-    - `width`: lanes of a vector, a power of two of at most 32; 0 for twice the processor's registers.
+    - `width`: most lanes of a vector, a power of two of at most 64; 0 for four of the processor's registers. It is
+      two registers at most where lanes end at different times or an item has few.
     - `flags`: LLVM's fast-math flags.
     - `cache`: where compiled objects are kept between processes.
     """
@@ -51,8 +52,11 @@ class Kernel:
     def __init__(self, traced: Traced, block: int, width: int, uniform: bool, options: Options):
         self._prelude, self._layout, self._structure = traced.prelude, traced.layout, traced.structure
         self._block = block
-        instructions = Instructions(width, options.flags, build.has(*avx512.FEATURES))
         refill = uniform and main_loop(traced.block) is not None
+        if refill:
+            # With more slots, more of them wait.
+            width = min(width, build.registers(traced.layout.dtype, 2))
+        instructions = Instructions(width, options.flags, build.has(*avx512.FEATURES))
         nest = (RefillNest if refill else LaneNest if uniform else ItemNest)(traced, block, instructions)
         text = _module(traced, nest)
         self.width, self._lanes = width, nest.lanes
@@ -97,12 +101,15 @@ def prepare(function: LaneFunction, shared: Any, items: Any, block: int, options
     whole = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), shared)
     # The floating type is that of the widest input.
     floats = [leaf.dtype for leaf in jax.tree.leaves((whole, item)) if jnp.issubdtype(leaf.dtype, np.floating)]
-    width = options.width or build.default_width(max(floats, key=lambda dtype: dtype.itemsize, default=np.float32))
-    if width not in (1, 2, 4, 8, 16, 32):
+    dtype = max(floats, key=lambda dtype: dtype.itemsize, default=np.dtype(np.float32))
+    width = options.width or build.registers(dtype, 4)
+    if width not in (1, 2, 4, 8, 16, 32, 64):
         raise ValueError(f"A vector of {width} lanes cannot be made; choose a power of two of at most {SLOTS}.")
+    if block < FULL * width:
+        width = min(width, build.registers(dtype, 2))
     uniform = block >= FULL * width
-    direct = avx512.NAMES if build.has(*avx512.FEATURES) and width % 16 == 0 else frozenset()
-    return Kernel(trace(function, whole, item, uniform, direct), block, width, uniform, options)
+    functions = direct.NAMES if build.has(*avx512.FEATURES) and width % 16 == 0 else frozenset()
+    return Kernel(trace(function, whole, item, uniform, functions), block, width, uniform, options)
 
 
 def _module(traced: Traced, nest: AbstractKernelText) -> str:

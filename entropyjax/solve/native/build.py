@@ -4,6 +4,8 @@ import ctypes
 import functools
 import hashlib
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import jax
@@ -76,9 +78,9 @@ def vector_bits() -> int:
     return 512 if "+avx512f" in features else 256 if "+avx" in features else 128
 
 
-def default_width(dtype: Any) -> int:
-    """Return the lanes that fill two registers: their chains of operations hide each other's latency."""
-    return 2 * vector_bits() // (8 * np.dtype(dtype).itemsize)
+def registers(dtype: Any, count: int) -> int:
+    """Return the lanes that fill so many registers: their chains of operations hide each other's latency."""
+    return count * vector_bits() // (8 * np.dtype(dtype).itemsize)
 
 
 def attributes() -> str:
@@ -92,7 +94,8 @@ def attributes() -> str:
         "no-trapping-math": "true",
     }
     listed = " ".join(f'"{name}"="{value}"' for name, value in pairs.items())
-    return f"attributes #0 = {{ nounwind {listed} }}\n\n!0 = !{{}}\n"
+    # Without a realigned stack LLVM keeps vectors across cache lines.
+    return f'attributes #0 = {{ nounwind "stackrealign" {listed} }}\n\n!0 = !{{}}\n'
 
 
 def register(text: str, cache: ObjectCache | None) -> str:
@@ -137,7 +140,18 @@ def _compile(text: str) -> bytes:
     tuning.loop_unrolling = False
     builder = llvm.create_pass_builder(machine, tuning)
     builder.getModulePassManager().run(module, builder)
-    return machine.emit_object(module)
+    with _order_kept():
+        return machine.emit_object(module)
+
+
+@contextmanager
+def _order_kept() -> Iterator[None]:
+    """Keep LLVM from reordering instructions; the option is that of the process, so it is put back."""
+    llvm.set_option("", "-enable-misched=false")
+    try:
+        yield
+    finally:
+        llvm.set_option("", "-enable-misched=true")
 
 
 def _seal(key: str, content: bytes) -> bytes:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from entropyjax.solve.native import arrays, rules
-from entropyjax.solve.native.graph import Branch, Node, Unsupported
+from entropyjax.solve.native.graph import Branch, Node, Unsupported, keeps
 from entropyjax.solve.native.interpret import Interpreter, Rows, Rules, Value, array, elementwise, nodes, shaped
 
 UNROLL = 64
@@ -120,11 +120,14 @@ def _branch(self: Interpreter, predicate: Node, taken: Any, trivial: Any, operan
     graph = self.graph
     others = self.closed(trivial, operands)
     branch = Branch("branch", (), np.dtype(bool), False, None, graph.strict, graph.region)
-    branch.predicate = predicate
     outer = graph.mask
+    if predicate.varying and outer is not None:
+        # Lanes that are masked out keep what they have: `keeps` relies on it.
+        predicate = graph.node("and", (predicate, outer), np.bool_)
+    branch.predicate = predicate
     with graph.nested(hoistable=False) as branch.body:
         if predicate.varying:
-            graph.mask = predicate if outer is None else graph.node("and", (predicate, outer), np.bool_)
+            graph.mask = predicate
         outs = self.closed(taken, operands)
         chosen = [_select(self, predicate, a, b) for a, b in zip(outs, others, strict=True)]
     graph.mask = outer
@@ -141,7 +144,12 @@ def _branch(self: Interpreter, predicate: Node, taken: Any, trivial: Any, operan
 
 
 def _select(self: Interpreter, predicate: Node, chosen: Value, other: Value) -> Value:
-    return elementwise(lambda a, b: self.graph.node("select", (predicate, a, b), a.dtype), [chosen, other])
+    def one(a: Node, b: Node) -> Node:
+        if a is b or (self.graph.mask is predicate and keeps(a, b, self.graph.region)):
+            return a
+        return self.graph.node("select", (predicate, a, b), a.dtype)
+
+    return elementwise(one, [chosen, other])
 
 
 RULES = Rules(rules.ELEMENTWISE, arrays.STRUCTURAL, _CONTROL)

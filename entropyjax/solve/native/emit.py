@@ -1,12 +1,14 @@
 """From a graph to the text of LLVM instructions: straight code, loops and branches."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from entropyjax.solve.native.graph import Branch, Loop, Node, Region
 from entropyjax.solve.native.instructions import Instructions
+from entropyjax.solve.native.schedule import scheduled
 
 
 class Emitter:
@@ -17,14 +19,17 @@ class Emitter:
     - `lines`: the text so far.
     - `label`: the basic block that is being written.
     - `names`: the value that stands for each node, by its identity.
+    - `registers`: those that a vector fills.
     - `writers`: functions that write operations of the kernel itself (inputs, sinks), by name.
     """
 
-    def __init__(self, instructions: Instructions, live: set[int]):
-        self.instructions, self.live = instructions, live
+    def __init__(self, instructions: Instructions, live: set[int], registers: int = 1):
+        self.instructions, self.live, self.registers = instructions, live, registers
         self.lines: list[str] = []
         self.names: dict[int, str] = {}
         self.label = "entry"
+        self._hot = 0
+        self._start = 0
         self.writers: dict[str, Callable[[Node], str | None]] = {}
         self._count = 0
 
@@ -41,8 +46,30 @@ class Emitter:
 
     def block(self, label: str) -> None:
         """Begin a basic block."""
+        self._settle()
         self.lines.append(f"{label}:")
         self.label = label
+        self._start = len(self.lines)
+
+    @contextmanager
+    def hot(self) -> Iterator[None]:
+        """Write the body of a loop, the order of whose instructions counts."""
+        self._settle()
+        self._hot += 1
+        yield
+        self._settle()
+        self._hot -= 1
+
+    def _settle(self) -> None:
+        """Settle the order of the straight code that was written since the last block began."""
+        straight = self.lines[self._start :]
+        if self._hot:
+            # Phis stay: lines are added to them later. A jump is last.
+            phis = sum(" = phi " in line for line in straight)
+            jumps = sum(line.startswith("  br ") for line in straight)
+            body = straight[phis : len(straight) - jumps]
+            self.lines[self._start :] = straight[:phis] + scheduled(body, self.registers) + straight[phis + len(body) :]
+        self._start = len(self.lines)
 
     def new_label(self, stem: str) -> str:
         """Return an unused label."""
@@ -117,7 +144,8 @@ class Emitter:
         place = len(self.lines) - 1
         self.names[id(loop.counter)] = counter
         pending = self._phis(loop, before)
-        self.region(loop.body)
+        with self.hot():
+            self.region(loop.body)
         following = self.fresh(f"add nuw i32 {counter}, 1")
         more = self.fresh(f"icmp ult i32 {following}, {loop.length}")
         ends = [self.name(node) for node in loop.outs]
@@ -136,7 +164,8 @@ class Emitter:
         self.region(loop.test)
         self.write(f"br i1 {self.any(loop.condition)}, label %{body}, label %{done}")
         self.block(body)
-        self.region(loop.body)
+        with self.hot():
+            self.region(loop.body)
         ends = []
         for phi, node in zip(loop.phis, loop.outs, strict=True):
             value = self.name(node)

@@ -79,6 +79,12 @@ class Branch(Node):
     __slots__ = ("body", "others", "outs", "predicate")
 
 
+def keeps(node: Node, other: Node, region: Region) -> bool:
+    """Return whether a node is `other` for all lanes that are masked out in a region, as results of branches are."""
+    branch = node.args[0] if node.op == "result" and node.region is region else None
+    return isinstance(branch, Branch) and branch.predicate.varying and branch.others[node.attribute] is other
+
+
 class Graph:
     """Builder of a kernel's graph; `region` is where new nodes go unless they can be hoisted.
 
@@ -116,6 +122,8 @@ class Graph:
             value = fold(op, [arg.value for arg in args], np.dtype(dtype))
             if value is not None:
                 return self.constant(value, dtype)
+        if op == "neg" and args[0].op == "neg":
+            return args[0].args[0]
         mixed = any(arg.varying for arg in args) if varying is None else varying
         operands = tuple(self.splat(arg) if mixed else arg for arg in args)
         region = self.region

@@ -5,12 +5,16 @@ from typing import Any
 
 import numpy as np
 
+from entropyjax.solve.native import avx512_functions
 from entropyjax.solve.native.avx512 import Avx512
 from entropyjax.solve.native.graph import Node, Unsupported
+from entropyjax.solve.native.ranges import range_of
 
 _TYPES = {"f4": "float", "f8": "double", "b1": "i1"}
 _SUFFIXES = {"float": "f32", "double": "f64"}
 _COMPARISONS = {"eq": "eq", "ne": "ne", "lt": "lt", "le": "le", "gt": "gt", "ge": "ge"}
+# Numbers between these are normal, and so are their reciprocals.
+_LEAST, _MOST = 2.0**-125, 2.0**125
 _BINARY = {"add": "add", "sub": "sub", "mul": "mul"}
 
 
@@ -65,7 +69,7 @@ class Instructions:
 
     def text(self, node: Node, names: list[str], fresh: Callable[[str], str]) -> str:
         """Return the right-hand side of a node; `fresh` writes a preceding instruction and returns its name."""
-        method = getattr(self, f"_{node.op}", None)
+        method = self._function if node.op in avx512_functions.WRITERS else getattr(self, f"_{node.op}", None)
         if method is None:
             raise Unsupported(f"the operation '{node.op}' has no instruction")
         return method(node, names, fresh)
@@ -91,30 +95,18 @@ class Instructions:
         return f"{op} {self._of(node)} {names[0]}, {names[1]}"
 
     def _quotient(self, node: Node, names: list[str], fresh: Callable[[str], str]) -> str:
-        """Divide by an estimate of the reciprocal and one Newton step: error below 1.5 ulp.
-
-        The step would make NaN of the estimates of 1/0 and 1/inf, which are exact: these stay.
-        """
-        a, b = names
-        kind, flag = self._of(node), self.type(np.bool_, True)
-        fma = self.intrinsic("fma", kind, kind, kind, kind)
-        minus = fresh(f"fneg {kind} {b}")
-        guess = self._avx512(fresh).reciprocal_estimate(b)
-        rest = fresh(f"call {kind} {fma}({kind} {minus}, {kind} {guess}, {kind} {self.constant(1.0, 'f4', True)})")
-        usable = fresh(f"fcmp ord {kind} {rest}, {rest}")
-        better = fresh(f"call {kind} {fma}({kind} {guess}, {kind} {rest}, {kind} {guess})")
-        inverse = fresh(f"select {flag} {usable}, {kind} {better}, {kind} {guess}")
-        return f"fmul {self._fast(node)} {kind} {a}, {inverse}"
+        low, high = range_of(node.args[1])
+        write = avx512_functions.reciprocal_inside if low > _LEAST and high < _MOST else avx512_functions.reciprocal
+        inverse = write(self._avx512(fresh), names[1])
+        return f"fmul {self._fast(node)} {self._of(node)} {names[0]}, {inverse}"
 
     def _avx512(self, fresh: Callable[[str], str]) -> Avx512:
         return Avx512(self.width, lambda value: self.constant(value, np.float32, True), fresh, self.declared.add)
 
     def _function(self, node: Node, names: list[str], fresh: Callable[[str], str]) -> str:
         # A value that is there already is passed on as a bit cast to its own type.
-        name = getattr(self._avx512(fresh), node.op)(names[0])
+        name = avx512_functions.WRITERS[node.op](self._avx512(fresh), names[0])
         return f"bitcast {self._of(node)} {name} to {self._of(node)}"
-
-    _exp = _log = _log1p = _logistic = _function
 
     def _rem(self, node: Node, names: list[str], fresh: Any) -> str:
         return f"{'srem' if node.dtype.kind == 'i' else 'urem'} {self._of(node)} {names[0]}, {names[1]}"

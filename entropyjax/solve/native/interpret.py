@@ -9,6 +9,7 @@ import jax
 import numpy as np
 from jax.extend import core
 
+from entropyjax.solve.native.direct import direct
 from entropyjax.solve.native.functions import FUNCTIONS
 from entropyjax.solve.native.graph import Graph, Loop, Node, Region, Unsupported
 
@@ -120,7 +121,7 @@ class Interpreter:
 
         def scalar(*operands: Node) -> Node:
             if name in self.graph.direct and operands[0].varying and operands[0].dtype == np.float32:
-                return self.graph.node(name, operands, np.float32)
+                return direct(self.graph, name, *operands)
             jaxpr = _traced(FUNCTIONS[name], tuple(node.dtype.str for node in operands))
             before, self.graph.strict = self.graph.strict, False
             out = self.closed(jaxpr, operands)[0]

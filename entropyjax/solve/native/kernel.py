@@ -2,6 +2,7 @@
 
 import abc
 
+from entropyjax.solve.native import build
 from entropyjax.solve.native.emit import Emitter, living
 from entropyjax.solve.native.graph import Node
 from entropyjax.solve.native.instructions import Instructions, scalar_type
@@ -31,7 +32,7 @@ class AbstractKernelText(abc.ABC):
         self.traced, self.layout, self.block = traced, traced.layout, block
         self.instructions, self.width = instructions, instructions.width
         self.sinks = self._place_row_sinks()
-        self.emitter = Emitter(instructions, living(self._roots()))
+        self.emitter = Emitter(instructions, living(self._roots()), _registers(traced, instructions.width))
         self.reductions = Reductions(self.emitter, self.layout, self.slots)
         self.outputs: list[str] = []
         self.offset = "0"
@@ -176,6 +177,11 @@ class AbstractKernelText(abc.ABC):
         for node in self.traced.block.nodes:
             if node.op in ("lane", "valid"):
                 self.emitter.names[id(node)] = lane if node.op == "lane" else valid
+
+
+def _registers(traced: Traced, width: int) -> int:
+    """Return how many registers a vector of the widest floating numbers fills."""
+    return max(1, 8 * width * traced.layout.dtype.itemsize // build.vector_bits())
 
 
 def memory_type(kind: str) -> str:

@@ -9,7 +9,7 @@ from entropyjax.solve.native.graph import Node, Unsupported
 from entropyjax.solve.native.interpret import Rows
 from entropyjax.solve.sinks import Each, Sample, Tally, Total
 
-SLOTS = 32
+SLOTS = 64
 """Lanes with the same number modulo SLOTS share an accumulator, at every vector width."""
 
 

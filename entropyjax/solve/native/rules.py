@@ -70,12 +70,22 @@ def _extreme(self: Interpreter, equation: Any, a: Node, b: Node) -> Node:
 def _select(self: Interpreter, equation: Any, which: Node, *cases: Node) -> Node:
     graph = self.graph
     if which.dtype == np.bool_:
+        if cases[0].dtype.kind == "f" and _is_size(which, *cases):
+            return graph.node("abs", (cases[-1],), cases[0].dtype)
         return graph.node("select", (which, cases[-1], cases[0]), cases[0].dtype)
     out = cases[-1]
     for number in range(len(cases) - 2, -1, -1):
         here = graph.node("eq", (which, graph.constant(number, which.dtype)), np.bool_)
         out = graph.node("select", (here, cases[number], out), out.dtype)
     return out
+
+
+def _is_size(which: Node, no: Node, yes: Node) -> bool:
+    """Return whether a selection is of x where x >= 0, and of -x elsewhere."""
+    if which.op not in ("ge", "gt") or which.args[0] is not yes or no.op != "neg" or no.args[0] is not yes:
+        return False
+    bound = which.args[1].args[0] if which.args[1].op == "splat" else which.args[1]
+    return bound.op == "constant" and bound.value == 0
 
 
 @_elementwise("clamp")
