@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from entropyjax.calibrate import apply_xla_flags as apply_xla_flags
-    from entropyjax.ensemble import Ensemble as Ensemble, make_plan as make_plan, run_chunks as run_chunks
+    from entropyjax.ensemble import (
+        Below as Below,
+        Density as Density,
+        Ensemble as Ensemble,
+        Observed as Observed,
+        TimeOf as TimeOf,
+        ensemble_mean as ensemble_mean,
+        ensemble_quantile as ensemble_quantile,
+        make_plan as make_plan,
+        run_chunks as run_chunks,
+    )
     from entropyjax.io.config import ConfigError as ConfigError, SweepConfig as SweepConfig, load as load
     from entropyjax.io.store import open_result as open_result
     from entropyjax.jobs import JobError as JobError, simulate as simulate, summarise as summarise, sweep as sweep
@@ -26,7 +36,17 @@ if TYPE_CHECKING:
 
 _EXPORTS = {
     "entropyjax.calibrate": ("apply_xla_flags",),
-    "entropyjax.ensemble": ("Ensemble", "make_plan", "run_chunks"),
+    "entropyjax.ensemble": (
+        "Below",
+        "Density",
+        "Ensemble",
+        "Observed",
+        "TimeOf",
+        "ensemble_mean",
+        "ensemble_quantile",
+        "make_plan",
+        "run_chunks",
+    ),
     "entropyjax.io.config": ("ConfigError", "SweepConfig", "load"),
     "entropyjax.io.store": ("open_result",),
     "entropyjax.jobs": ("JobError", "simulate", "summarise", "sweep"),
@@ -39,16 +59,22 @@ _EXPORTS = {
 _HOMES = {name: module for module, names in _EXPORTS.items() for name in names}
 
 __all__ = [
+    "Below",
     "ConfigError",
     "Criteria",
+    "Density",
     "Ensemble",
     "Grid",
     "JobError",
+    "Observed",
     "ParameterError",
     "Replicator",
     "Star",
     "SweepConfig",
+    "TimeOf",
     "apply_xla_flags",
+    "ensemble_mean",
+    "ensemble_quantile",
     "entropy_panels",
     "figures",
     "load",

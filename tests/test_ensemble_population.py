@@ -127,3 +127,18 @@ def test_single_precision_draws_are_the_same_to_rounding(columns):
         assert np.all(np.isfinite(single[name]))
         assert is_law(single[name].astype(float), law)
         np.testing.assert_allclose(single[name], columns[name], rtol=2e-3, atol=2e-3 * law.std())
+
+
+@pytest.mark.parametrize("name", ["evidence", "error_tokens", "context_window", "compaction_rate"])
+@pytest.mark.parametrize("level", [0.1, 0.9])
+def test_quantiles_have_derivatives_by_what_describes_a_distribution(name, level):
+    law, fields = LAWS[name][0], vars(LAWS[name][0])
+
+    def value(numbers):
+        return type(law)(**numbers).quantile(jnp.asarray(level), SPECS[name])
+
+    slopes = jax.grad(value)({field: float(number) for field, number in fields.items()})
+    for field, number in fields.items():
+        up, down = (value(fields | {field: number + sign * 1e-6}) for sign in (1.0, -1.0))
+        # Central differences in float64: rounding 1e-16 over the step, times values of up to 100.
+        np.testing.assert_allclose(slopes[field], (up - down) / 2e-6, rtol=1e-6, atol=1e-7)

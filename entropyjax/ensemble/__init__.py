@@ -2,6 +2,7 @@
 
 from entropyjax.ensemble.accumulate import Accumulator as Accumulator
 from entropyjax.ensemble.check import StepCheck as StepCheck, check_step as check_step
+from entropyjax.ensemble.gradient import Mean as Mean, ensemble_mean as ensemble_mean
 from entropyjax.ensemble.moments import Moments as Moments
 from entropyjax.ensemble.plan import Plan as Plan, make_plan as make_plan
 from entropyjax.ensemble.population import (
@@ -10,6 +11,13 @@ from entropyjax.ensemble.population import (
     Normal as Normal,
     Samples as Samples,
     Uniform as Uniform,
+)
+from entropyjax.ensemble.quantile import Quantile as Quantile, ensemble_quantile as ensemble_quantile
+from entropyjax.ensemble.quantities import (
+    Below as Below,
+    Density as Density,
+    Observed as Observed,
+    TimeOf as TimeOf,
 )
 from entropyjax.ensemble.reduce import (
     Statistics as Statistics,

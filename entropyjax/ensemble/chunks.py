@@ -64,32 +64,57 @@ class Sums(NamedTuple):
 
 
 def sum_cells(
-    part: Part, plan: Cut, zeros: Any, n_cells: int, values: Mapping[str, Any], criteria: Mapping[str, Any]
+    part: Part,
+    plan: Cut,
+    zeros: Any,
+    n_cells: int,
+    values: Mapping[str, Any],
+    criteria: Mapping[str, Any],
+    *,
+    recompute: bool,
 ) -> Any:
     """Return the `Sums` of all cells where `part` gives `Moments`, with a leading axis of cells.
 
-    **Arguments:** `zeros`: what `part` averages, as zeros; `values`, `criteria`: swept ones, an array over cells each.
+    **Arguments:** `zeros`: what `part` averages, as zeros; `values`, `criteria`: swept ones, an array over cells each;
+    `recompute`: whether a derivative in reverse mode computes chunks again; JAX keeps the numbers and masks of their
+    lanes, 5 bytes a trajectory, and nothing else.
     """
+
+    def chunk(cell: Any, step: Any) -> Any:
+        moments = part(_items(plan, cell, step, values, criteria))
+        moments = jax.tree.map(lambda leaf: leaf.reshape(plan.cells, plan.together, *leaf.shape[1:]), moments)
+        return jax.tree.map(_with_slope, moments, is_leaf=_is_record)
+
+    chunk = jax.checkpoint(chunk, prevent_cse=False) if recompute else chunk
 
     def group(number: Any) -> Any:
         cell = jnp.minimum(number * plan.cells + jnp.arange(plan.cells), n_cells - 1)
 
-        def chunk(sums: Any, step: Any) -> tuple[Any, None]:
-            moments = part(_items(plan, cell, step, values, criteria))
-            moments = jax.tree.map(lambda leaf: leaf.reshape(plan.cells, plan.together, *leaf.shape[1:]), moments)
-            return jax.tree.map(lambda old, new: _add(old, new, step), sums, moments, is_leaf=_is_record), None
+        def advance(carry: Any, _: None) -> tuple[Any, None]:
+            sums, step = carry
+            new = chunk(cell, step)
+            return (
+                jax.tree.map(lambda old, new: _add(old, *new, step=step), sums, new, is_leaf=_is_record),
+                step + 1,
+            ), None
 
         start = jax.tree.map(lambda zero: _nothing(zero, plan.cells), zeros)
-        return lax.scan(chunk, start, jnp.arange(math.ceil(plan.blocks / plan.together)))[0]
+        return lax.scan(advance, (start, jnp.int32(0)), None, math.ceil(plan.blocks / plan.together))[0][0]
 
     groups = lax.map(group, jnp.arange(math.ceil(n_cells / plan.cells)))
     return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:n_cells], groups)
 
 
+def _with_slope(moments: Moments) -> tuple[Moments, Any]:
+    """Return moments without derivative, and a zero that has that of their sum, for which nothing needs to be kept."""
+    total = jnp.sum(lax.stop_gradient(moments.count) * moments.mean, axis=1)
+    return lax.stop_gradient(moments), total - lax.stop_gradient(total)
+
+
 def _items(plan: Cut, cell: Any, step: Any, values: Mapping[str, Any], criteria: Mapping[str, Any]) -> Items:
     """Return the items of a chunk; those past a cell's last have no trajectories."""
     cells = jnp.repeat(cell, plan.together)
-    block = jnp.tile(step * plan.together + jnp.arange(plan.together), plan.cells)
+    block = jnp.tile(step * plan.together + jnp.arange(plan.together, dtype=step.dtype), plan.cells)
     return Items(
         cells.astype(jnp.uint32),
         block.astype(jnp.uint32) * jnp.uint32(plan.block),
@@ -103,18 +128,17 @@ def _nothing(zero: Any, cells: int) -> Sums:
     return Sums(none.astype(jnp.int32), none, none, none)
 
 
-def _add(sums: Sums, new: Moments, step: Any) -> Sums:
+def _add(sums: Sums, new: Moments, slope: Any, step: Any) -> Sums:
     """Add the moments of items, along their second axis, to the sums of their cells."""
-    first = lax.stop_gradient(new.mean[:, 0])
+    first = new.mean[:, 0]
     reference = jnp.where(jnp.broadcast_to(step == 0, first.shape), first, sums.reference)
     apart = new.mean - reference[:, None]
-    square = lax.stop_gradient(new.square + new.count * apart**2)
     count = jnp.sum(jnp.round(new.count).astype(jnp.int32), axis=1, dtype=jnp.int32)
     return Sums(
         sums.count + count,
         reference,
-        sums.first + jnp.sum(new.count * apart, axis=1),
-        sums.second + jnp.sum(square, axis=1),
+        sums.first + jnp.sum(new.count * apart, axis=1) + slope,
+        sums.second + jnp.sum(new.square + new.count * apart**2, axis=1),
     )
 
 

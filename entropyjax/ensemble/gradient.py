@@ -27,7 +27,7 @@ MODES = ("auto", "forward", "reverse")
 MANY = 16
 """More values than this are differentiated in reverse where no native kernel serves."""
 
-SCAN_LANES = 512
+SCAN_LANES = 256
 """Lanes that advance together in the scan on a CPU."""
 
 REVERSE_BYTES = 2**28
@@ -68,8 +68,9 @@ def ensemble_mean(
     """Return the mean of a quantity over the trajectories of each cell, differentiable with respect to `values`.
 
     The derivative is that of each trajectory at its own random numbers, averaged; trajectories that fail enter neither
-    mean nor derivative from there on. Memory does not grow with the number of trajectories. It may be called inside
-    `jax.jit`, `jax.grad`, `jax.jvp`, `jax.vmap` (over the values) and `jax.hessian`.
+    mean nor derivative from there on. Memory does not grow with the number of trajectories, but by 5 bytes for each in
+    reverse mode. It may be called inside `jax.jit`, `jax.grad`, `jax.jvp`, `jax.vmap` (over the values) and
+    `jax.hessian`; second derivatives take the scan.
 
     **Arguments:**
 

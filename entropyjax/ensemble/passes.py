@@ -15,6 +15,7 @@ from entropyjax.ensemble.differentials import MEANS, MeansRequest, zeros
 from entropyjax.ensemble.paths import choose_path, run_kernels
 from entropyjax.ensemble.plan import BLOCK
 from entropyjax.records import Calibration
+from entropyjax.solve import native
 from entropyjax.solve.guard import guarded
 
 DIRECTIONS = 8
@@ -69,7 +70,8 @@ def forward(request: MeansRequest, columns: Any, options: Options, numbers: tupl
 
 def reverse(request: MeansRequest, columns: Any, options: Options, numbers: tuple[Any, ...]) -> Any:
     """Return mean, count and error of all samples, to be differentiated by going back over the scan."""
-    asked = dataclasses.replace(request, model=guarded(request.model), numbers=numbers)
+    method: Any = request.method
+    asked = dataclasses.replace(request, method=guarded(method), numbers=numbers)
     return _pass(asked, columns, dataclasses.replace(options, path="scan"))[0]
 
 
@@ -106,14 +108,12 @@ def _sums(request: MeansRequest, columns: Any, options: Options) -> list[list[Su
     swept = [column for group in columns for column in group.values()]
     n_cells = len(swept[0]) if swept else 1
     part, plan = _solver(request, columns, n_cells, options)
-    if options.mode == "reverse":
-        part = jax.checkpoint(part, prevent_cse=False)
-    return sum_cells(part, plan, zeros(request), n_cells, *columns)
+    return sum_cells(part, plan, zeros(request), n_cells, *columns, recompute=options.mode == "reverse")
 
 
 def _solver(request: MeansRequest, columns: Any, n_cells: int, options: Options) -> tuple[Part, Cut]:
     """Return what reduces items, and how trajectories are cut into them."""
-    known = options.calibration
+    known = _narrowed(options.calibration, request.dtype) if request.seeds else options.calibration
     plan = cut(request.replicates, n_cells, known.chunk_lanes, BLOCK)
     # Kernels are made for the types of the swept values, not for their numbers.
     cells, criteria = ({name: np.zeros(1, request.dtype) for name in group} for group in columns)
@@ -123,3 +123,13 @@ def _solver(request: MeansRequest, columns: Any, n_cells: int, options: Options)
         return lambda items: run_kernels(path, MEANS, request, plan.block, items), plan
     plan = cut(request.replicates, n_cells, options.lanes, options.lanes)
     return jax.vmap(lambda item: MEANS.item(request, plan.block, item)), plan
+
+
+def _narrowed(calibration: Calibration, dtype: Any) -> Calibration:
+    """Return the calibration with native vectors of one register: more of them do not hold all derivatives."""
+    if native.unavailable() is not None:
+        return calibration
+    from entropyjax.solve.native import build
+
+    widths = {str(np.dtype(dtype)): build.registers(dtype, 1)}
+    return dataclasses.replace(calibration, native_width=widths)

@@ -1,6 +1,7 @@
 """Populations: parameters drawn anew for every trajectory from its global index."""
 
 import abc
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,7 +32,7 @@ class Normal(AbstractDistribution):
     sd: Any
 
     def quantile(self, level: Float[Array, ""], spec: Parameter) -> Float[Array, ""]:
-        low, high = ((jnp.asarray(end, level.dtype) - self.mean) / self.sd for end in _ends(spec))
+        low, high = (_standard(end, self.mean, self.sd, level.dtype) for end in _ends(spec))
         value = self.mean + self.sd * _normal_quantile(level, low, high)
         return jnp.clip(value, *_ends(spec))
 
@@ -43,8 +44,8 @@ class LogNormal(AbstractDistribution):
     sigma: Any
 
     def quantile(self, level: Float[Array, ""], spec: Parameter) -> Float[Array, ""]:
-        ends = (jnp.asarray(max(end, 0.0), level.dtype) for end in _ends(spec))
-        low, high = (jnp.log(end / self.median) / self.sigma for end in ends)
+        ends = (math.log(end) if end > 0.0 else -math.inf for end in _ends(spec))
+        low, high = (_standard(end, jnp.log(self.median), self.sigma, level.dtype) for end in ends)
         value = self.median * jnp.exp(self.sigma * _normal_quantile(level, low, high))
         return jnp.clip(value, *_ends(spec))
 
@@ -77,6 +78,11 @@ def _normal_quantile(level: Float[Array, ""], low: Float[Array, ""], high: Float
     inside = ndtr(low) + level * (ndtr(high) - ndtr(low))
     # Keep away from the quantile of 1, which is infinite.
     return ndtri(jnp.minimum(inside, 1.0 - jnp.finfo(level.dtype).epsneg))
+
+
+def _standard(end: float, place: Any, scale: Any, dtype: Any) -> Any:
+    """Return (end - place) / scale; an infinite end stays where it is, and has no derivative."""
+    return jnp.asarray(end, dtype) if math.isinf(end) else (jnp.asarray(end, dtype) - place) / scale
 
 
 def _ends(spec: Parameter) -> tuple[float, float]:

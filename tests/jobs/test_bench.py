@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from entropyjax.jobs.bench import QUICK, Options, gradient, table
+from entropyjax.jobs.bench import QUICK, Options, table
 from entropyjax.jobs.bench.comparison import Reference, compete
 from entropyjax.jobs.bench.contestant import ToolProcess
 from entropyjax.jobs.bench.measure import choose, in_turns, rates, scaling, sized
@@ -151,13 +151,6 @@ def test_every_tool_is_exact_enough_on_every_workload(exact, tool):
                 assert tool == "entropyjax-native", error
                 continue
             assert errors(process.lanes(setting, COUNT), exact)["error"] < 1e-4
-
-
-@pytest.mark.slow
-def test_gradient_of_the_scan_is_that_of_differences_of_dop853():
-    found = gradient.GradientRun(gradient.scan_entropies(256)).lanes(4)
-    # The differences have an error of 1e-8 of the parameter's share; the rest is RK4's and float32's.
-    assert gradient.check(found, 1)["gradient"] < 1e-3
 
 
 def test_worker_answers_and_says_what_it_cannot(tmp_path):

@@ -11,11 +11,11 @@ import numpy as np
 from entropyjax.solve.native import avx512, build, direct
 from entropyjax.solve.native.handler import handler_text
 from entropyjax.solve.native.instructions import Instructions
-from entropyjax.solve.native.interpret import Rows
 from entropyjax.solve.native.kernel import AbstractKernelText
 from entropyjax.solve.native.layout import SLOTS, Layout
 from entropyjax.solve.native.nests import ItemNest, LaneNest
 from entropyjax.solve.native.refill import RefillNest, main_loop
+from entropyjax.solve.native.saved import Rows
 from entropyjax.solve.native.trace import Traced, trace
 from entropyjax.solve.split import LaneFunction
 

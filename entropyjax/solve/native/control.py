@@ -7,7 +7,8 @@ import numpy as np
 
 from entropyjax.solve.native import arrays, rules
 from entropyjax.solve.native.graph import Branch, Node, Unsupported, keeps
-from entropyjax.solve.native.interpret import Interpreter, Rows, Rules, Value, array, elementwise, nodes, shaped
+from entropyjax.solve.native.interpret import Interpreter, Rules, Value, array, elementwise, nodes, shaped
+from entropyjax.solve.native.saved import collect
 
 UNROLL = 64
 """Most rounds of a scan over arrays, which is unrolled."""
@@ -54,9 +55,7 @@ def _scan(self: Interpreter, equation: Any, args: list[Value]) -> list[Value]:
         return outs[:carries], (region, counter, outs[carries:])
 
     last, (region, counter, saved) = self.loop(params["length"], init, body)
-    if any(isinstance(value, np.ndarray) for value in saved):
-        raise Unsupported("it saves arrays, where the native path saves scalars only")
-    return [*last, *(Rows(region, counter, value, params["length"], ()) for value in saved)]
+    return [*last, *(collect(region, counter, value, params["length"]) for value in saved)]
 
 
 def unroll_scan(self: Interpreter, params: Any, fixed: list[Value], carry: list[Value], xs: list[Value]) -> list[Value]:

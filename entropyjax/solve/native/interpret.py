@@ -1,6 +1,5 @@
 """From a jaxpr to a graph: arrays are unrolled into scalars, and every call is inlined."""
 
-import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -12,20 +11,10 @@ from jax.extend import core
 from entropyjax.solve.native.direct import direct
 from entropyjax.solve.native.functions import FUNCTIONS
 from entropyjax.solve.native.graph import Graph, Loop, Node, Region, Unsupported
+from entropyjax.solve.native.saved import RowArray, Rows, on_rows
 
 Value = Any
 """A node, an object array of nodes with the shape of the variable, or `Rows`."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Rows:
-    """What a loop over save times collects: a node of its body each round, then single rows after it."""
-
-    loop: Region | None
-    counter: Node | None
-    inside: Node | None
-    length: int
-    after: tuple[Node, ...]
 
 
 def array(value: Value) -> np.ndarray:
@@ -102,13 +91,13 @@ class Interpreter:
     def apply(self, equation: Any, args: list[Value]) -> list[Value]:
         """Evaluate one equation."""
         name = equation.primitive.name
-        if name in self.rules.elementwise and not any(isinstance(arg, Rows) for arg in args):
+        if name in self.rules.elementwise and not any(isinstance(arg, Rows | RowArray) for arg in args):
             rule = self.rules.elementwise[name]
             return [elementwise(lambda *operands: rule(self, equation, *operands), args)]
         if name in self.rules.control:
             return self.rules.control[name](self, equation, args)
-        if any(isinstance(arg, Rows) for arg in args):
-            return [append_rows(name, args)]
+        if any(isinstance(arg, Rows | RowArray) for arg in args):
+            return [on_rows(equation, args)]
         if name in FUNCTIONS and equation.invars[-1].aval.dtype.kind == "f":
             return [self._function(name, args)]
         if name in self.rules.structural:
@@ -206,16 +195,6 @@ def elementwise(function: Callable[..., Node], args: Sequence[Value]) -> Value:
     for place in np.ndindex(shape):
         out[place] = function(*(arg[place] if isinstance(arg, np.ndarray) else arg for arg in wide))
     return out
-
-
-def append_rows(name: str, args: list[Value]) -> Rows:
-    """Return rows to which single ones are appended: the only thing that may be done with them."""
-    first = args[0]
-    appended = [arg for arg in args[1:] if not isinstance(arg, Rows)]
-    if name != "concatenate" or len(appended) != len(args) - 1 or not isinstance(first, Rows):
-        raise Unsupported(f"it does '{name}' with the saved rows of a lane")
-    after = (*first.after, *(node for arg in appended for node in nodes(arg)))
-    return dataclasses.replace(first, after=after)
 
 
 @functools.lru_cache(maxsize=256)

@@ -6,8 +6,8 @@ from entropyjax.solve.native import build
 from entropyjax.solve.native.emit import Emitter, living
 from entropyjax.solve.native.graph import Node
 from entropyjax.solve.native.instructions import Instructions, scalar_type
-from entropyjax.solve.native.interpret import Rows
 from entropyjax.solve.native.reduce import Reductions
+from entropyjax.solve.native.saved import Rows
 from entropyjax.solve.native.trace import Traced
 
 _MEMSET = "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)"

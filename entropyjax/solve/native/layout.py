@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from entropyjax.solve.native.graph import Node, Unsupported
-from entropyjax.solve.native.interpret import Rows
+from entropyjax.solve.native.saved import Rows
 from entropyjax.solve.sinks import Each, Sample, Tally, Total
 
 SLOTS = 64

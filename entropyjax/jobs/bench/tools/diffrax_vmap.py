@@ -85,6 +85,7 @@ class AbstractDiffrax(AbstractTool):
     """diffrax with one form of the state."""
 
     stacked: ClassVar[bool]
+    settings: ClassVar = {"gradient": (256, 384)}
     same_bits = False
     workloads: ClassVar = {
         "rk4": "RK4 by its tableau, constant steps; events from Hermite cubics between 129 saved states.",

@@ -10,7 +10,7 @@ from entropyjax.calibrate import apply_xla_flags
 from entropyjax.calibrate.measure import load_calibration
 from entropyjax.ensemble import Ensemble, EnsembleError, Moments, make_plan, run_chunks
 from entropyjax.jobs.bench import problem
-from entropyjax.jobs.bench.gradient import GradientRun, scan_entropies
+from entropyjax.jobs.bench.gradient import EnsembleGradientRun
 from entropyjax.jobs.bench.problem import Lanes
 from entropyjax.jobs.bench.summary import Summary, combine, pooled
 from entropyjax.jobs.bench.tool import AbstractRun, AbstractTool, Unsupported, register
@@ -84,10 +84,12 @@ class AbstractEnsembleTool(AbstractTool):
     """A solver path of this library."""
 
     path: ClassVar[str]
+    settings: ClassVar = {"gradient": (256, 384)}
     workloads: ClassVar = {
         "rk4": "The library's ensemble: draws, integrates, locates events by Hermite cubics and reduces.",
         "adaptive": "The same with Tsitouras 5(4), adaptive steps, and events from dense output.",
         "sde": "The library's ensemble with counter-based noise per trajectory and step.",
+        "gradient": "jax.value_and_grad of ensemble_mean, which carries six derivatives forward.",
     }
 
     def environment(self, threads: int) -> dict[str, str]:
@@ -98,7 +100,7 @@ class AbstractEnsembleTool(AbstractTool):
         # Before the first use of JAX here; it does nothing at a second call, or where the flags do not serve.
         flags = str(apply_xla_flags())
         if workload == "gradient":
-            return GradientRun(scan_entropies(int(setting)))
+            return EnsembleGradientRun(int(setting), self.path)
         try:
             make_plan(request(workload, setting, 1), path=self.path)
         except EnsembleError as error:
@@ -114,7 +116,7 @@ class Scan(AbstractEnsembleTool):
     path = "scan"
     workloads: ClassVar = {
         **AbstractEnsembleTool.workloads,
-        "gradient": "jax.value_and_grad of the scan under vmap, on all devices.",
+        "gradient": "jax.value_and_grad of ensemble_mean, which carries six derivatives forward; one device.",
     }
 
 
