@@ -132,6 +132,17 @@ def test_chunks_that_overlap_count_once(start, size):
     jax.tree.map(np.testing.assert_array_equal, total.cells, whole.cells)
 
 
+@given(st.lists(st.integers(1, CELLS * BLOCKS), min_size=1, max_size=6, unique=True).map(sorted))
+def test_totals_that_were_kept_can_be_gone_on_from(ends):
+    part, total, again = items(), Accumulator(CELLS, BLOCKS), Accumulator(CELLS, BLOCKS)
+    for start, end in itertools.pairwise([0, *ends]):
+        total.add(start, cut(part, start, end))
+        again.restore(start, end, jax.tree.map(np.copy, total.totals(start)))
+    jax.tree.map(np.testing.assert_array_equal, again.cells, total.cells)
+    again.add(ends[-1], cut(part, ends[-1], CELLS * BLOCKS))
+    jax.tree.map(np.testing.assert_array_equal, again.cells, accumulate(part, [0, CELLS * BLOCKS]).cells)
+
+
 def test_a_gap_raises():
     total = Accumulator(CELLS, BLOCKS)
     total.add(0, cut(items(), 0, 2))

@@ -26,24 +26,50 @@ class Accumulator:
         self.items = 0
         self.cells: Any = None
 
+    def totals(self, start: int) -> Statistics:
+        """Return what has been folded into the cells of the items `start` to the last one, all of each cell."""
+        first, last = start // self._blocks, (self.items - 1) // self._blocks
+        return jax.tree.map(lambda leaf: leaf[first : last + 1], self.cells)
+
+    def restore(self, start: int, end: int, totals: Statistics) -> None:
+        """Put back the `totals` from item `start` on, as they were when `end` was the next item to fold.
+
+        **Raises:** `ValueError` if items before `start` are missing.
+        """
+        self._check(start)
+        self._allocate(totals)
+        first = start // self._blocks
+
+        def put(leaf: np.ndarray, value: np.ndarray) -> None:
+            leaf[first : first + len(value)] = value
+
+        jax.tree.map(put, self.cells, totals)
+        self.items = end
+
     def add(self, start: int, part: Statistics) -> None:
         """Fold the items `start`, `start` + 1, ... whose statistics `part` holds; earlier ones are skipped.
 
         **Raises:** `ValueError` if items before `start` are missing.
         """
-        if start > self.items:
-            raise ValueError(f"Items {self.items} to {start - 1} are missing before item {start}.")
+        self._check(start)
         part = jax.tree.map(lambda leaf: leaf[self.items - start :], part)
         size = len(part.projections)
         if size == 0:
             return
-        if self.cells is None:
-            self.cells = jax.tree.map(lambda leaf: np.zeros((self._n_cells, *leaf.shape[1:]), leaf.dtype), part)
+        self._allocate(part)
         number = self.items + np.arange(size)
         cell, block = number // self._blocks, number % self._blocks
         for present in np.unique(block):
             self._fold(cell[block == present], jax.tree.map(lambda leaf, p=present: leaf[block == p], part))
         self.items += size
+
+    def _check(self, start: int) -> None:
+        if start > self.items:
+            raise ValueError(f"Items {self.items} to {start - 1} are missing before item {start}.")
+
+    def _allocate(self, part: Statistics) -> None:
+        if self.cells is None:
+            self.cells = jax.tree.map(lambda leaf: np.zeros((self._n_cells, *leaf.shape[1:]), leaf.dtype), part)
 
     def _fold(self, cell: np.ndarray, part: Statistics) -> None:
         def fold(total: Any, new: Any) -> None:

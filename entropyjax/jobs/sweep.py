@@ -132,13 +132,16 @@ def _variant(
     ensemble = dataclasses.replace(ensemble, grid=grid)
     plan = _plan(ensemble, engine, number, journal)
     cells = Accumulator(ensemble.n_cells, plan.blocks)
-    for start, _, arrays in journal.chunks(number) if journal else ():
-        cells.add(start, from_arrays(arrays))
+    for start, end, arrays in journal.chunks(number) if journal else ():
+        cells.restore(start, end, from_arrays(arrays))
     progress(min(cells.items * plan.block, total), "integrating")
+    begun = 0
     for start, end, statistics in run_chunks(ensemble, plan, _todo(plan, cells.items)):
-        if journal:
-            journal.commit(number, start, end, to_arrays(statistics))
         cells.add(start, statistics)
+        if journal:
+            # What is kept is totals of cells; those of the same first cell replace each other.
+            begun = begun if begun // plan.blocks == start // plan.blocks and begun < start else start
+            journal.commit(number, begun, end, to_arrays(cells.totals(begun)))
         progress(min(end * plan.block, total), "integrating")
     out = variables(ensemble, cells.cells)
     curve = margin_curve(config, ensemble)

@@ -1,8 +1,9 @@
 """The journal of a running sweep: chunks that are safe on disk, and a manifest that lists them.
 
 A chunk is one npz file, written under another name and renamed; only then is a line appended to the
-manifest. What is not in the manifest, or does not match its digest, counts as not computed. A journal is
-data: nothing in it is executed.
+manifest. What is not in the manifest, or does not match its digest, counts as not computed. A later chunk that begins
+where an earlier one did takes its place, so that a journal need not grow with the trajectories. A journal is data:
+nothing in it is executed.
 """
 
 import hashlib
@@ -19,7 +20,7 @@ import numpy as np
 from entropyjax.io import provenance
 from entropyjax.io.store.result import StoreError
 
-_SCHEMA = 1
+_SCHEMA = 2
 
 
 class Journal:
@@ -33,6 +34,7 @@ class Journal:
         self._manifest = self.folder / "manifest.jsonl"
         self._run_id = run_id
         self._version = provenance.versions()["entropyjax"]
+        self._files: dict[tuple[int, int], str] = {}
 
     def exists(self) -> bool:
         """Return whether there is a journal to resume."""
@@ -68,6 +70,8 @@ class Journal:
             with open(self._manifest, "rb+") as file:
                 if not file.read().endswith(b"\n"):
                     file.write(b"\n")
+            chunks = (entry for entry in found if entry.get("kind") == "chunk")
+            self._files = {(entry["variant"], entry["start"]): Path(entry["file"]).name for entry in chunks}
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         self._append({"schema": _SCHEMA, "run_id": self._run_id, "version": self._version})
@@ -82,7 +86,7 @@ class Journal:
         return values[-1] if values else None
 
     def commit(self, variant: int, start: int, end: int, arrays: dict[str, np.ndarray]) -> None:
-        """Make the statistics of items `start` to `end` of a variant safe on disk."""
+        """Make the arrays of items `start` to `end` of a variant safe on disk, in place of others from that start."""
         buffer = io.BytesIO()
         np.savez(buffer, allow_pickle=False, **arrays)
         content = buffer.getvalue()
@@ -96,6 +100,10 @@ class Journal:
         digest = hashlib.sha256(content).hexdigest()
         entry = {"kind": "chunk", "variant": variant, "start": start, "end": end, "file": name, "sha256": digest}
         self._append(entry)
+        former = self._files.get((variant, start), name)
+        self._files[variant, start] = name
+        if former != name:
+            (self.folder / former).unlink(missing_ok=True)
 
     def chunks(self, variant: int) -> Iterator[tuple[int, int, dict[str, np.ndarray]]]:
         """Yield (first item, end item, arrays) of a variant's safe chunks in order, up to the first gap."""
@@ -104,6 +112,8 @@ class Journal:
         for entry in sorted(found, key=lambda e: (e["start"], -e["end"])):
             if entry["start"] > reached:
                 return
+            if entry["end"] <= reached:
+                continue
             arrays = self._read(entry)
             if arrays is None:
                 continue

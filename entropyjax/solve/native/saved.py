@@ -48,9 +48,11 @@ def on_rows(equation: Any, args: list[Any]) -> Any:
         if axis == first.axis:
             more = [np.moveaxis(arg, axis, 0) for arg in rest]
             columns = _each(first.elements, lambda _, place: [each[(slice(None), *place)] for each in more])
-            columns = _each(first.elements, lambda _, place: [each[(slice(None), *place)] for each in more])
-            elements = _each(first.elements, lambda rows, place: _append(rows, columns[place]))
-            return RowArray(elements, axis)
+
+            def longer(rows: Rows, place: tuple[int, ...]) -> Rows:
+                return _append(rows, [each[(slice(None), *place)] for each in more])
+
+            return RowArray(_each(first.elements, longer), axis)
     elif isinstance(first, RowArray) and not rest:
         # The axis of the rows is stood for by one of a single element.
         wide = np.expand_dims(first.elements, first.axis)
