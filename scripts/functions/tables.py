@@ -1,4 +1,4 @@
-"""What the polynomials of entropyjax/solve/native/functions approximate, where, and with how many terms."""
+"""What the polynomials of entropyjax/solve/native approximate, where, and with how many terms."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -48,6 +48,45 @@ def logarithm_series(dtype: str) -> Table:
         (mpmath.sqrt(mpf(1) / 2) - 1, mpmath.sqrt(2) - 1),
         {"float32": 9}[dtype],
     )
+
+
+# What is left of an argument where a significand is taken from [3/4, 3/2).
+SIGNIFICAND = (mpf(-1) / 4, mpf(1) / 2)
+
+
+def logarithm_wide(dtype: str) -> Table:
+    """P with log(1 + f) = f - f^2 / 2 + f^3 P(f), for f in [-1/4, 1/2]."""
+    return Table(
+        lambda f: (mpmath.log1p(f) - f + f**2 / 2) / f**3,
+        lambda f: f**3 / mpmath.log1p(f),
+        SIGNIFICAND,
+        {"float32": 9}[dtype],
+    )
+
+
+def logarithm_binary(dtype: str) -> Table:
+    """B with log2(1 + f) = f B(f), for f in [-1/4, 1/2]."""
+    return Table(
+        lambda f: mpmath.log1p(f) / f / mpmath.log(2),
+        lambda f: f / mpmath.log1p(f) * mpmath.log(2),
+        SIGNIFICAND,
+        {"float32": 9}[dtype],
+    )
+
+
+def logarithm_unit(dtype: str) -> Table:
+    """U with log(1 + u) = u + u^2 U(u), for u in [0, 1]."""
+    return Table(
+        lambda u: (mpmath.log1p(u) - u) / u**2,
+        lambda u: u**2 / mpmath.log1p(u),
+        (mpf(0), mpf(1)),
+        {"float32": 8}[dtype],
+    )
+
+
+def power_of_two(dtype: str) -> Table:
+    """2^f for f in [0, 1]."""
+    return Table(lambda f: mpf(2) ** f, lambda f: mpf(2) ** -f, (mpf(0), mpf(1)), {"float32": 7}[dtype])
 
 
 def _largest_ratio() -> mpf:
@@ -171,6 +210,10 @@ TABLES: dict[Callable[[str], Table], tuple[str, ...]] = {
     exponential: _BOTH,
     tangent: _BOTH,
     logarithm_series: ("float32",),
+    logarithm_wide: ("float32",),
+    logarithm_binary: ("float32",),
+    logarithm_unit: ("float32",),
+    power_of_two: ("float32",),
     logarithm_ratio: ("float64",),
     logarithm_tail: _BOTH,
     sine: _BOTH,
