@@ -1,6 +1,7 @@
 """Measure which solver path is the fastest on this machine, and remember it."""
 
 import dataclasses
+import importlib.metadata
 import os
 import time
 from collections.abc import Callable
@@ -124,7 +125,8 @@ def _question() -> dict[str, str]:
     from entropyjax.solve import native
 
     return {
-        "schema": "1",
+        "schema": "2",
+        "entropyjax": importlib.metadata.version("entropyjax"),
         "processor": this_processor().name,
         "cores": str(os.cpu_count()),
         "backend": f"{jax.default_backend()} {jax.devices()[0].device_kind} x {jax.device_count()}",

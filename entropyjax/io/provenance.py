@@ -1,13 +1,14 @@
 """Where a result comes from: versions, device and commit."""
 
 import importlib.metadata
+import os
 import platform
 import subprocess
 from pathlib import Path
 
 import jax
 
-_PACKAGES = ("entropyjax", "jax", "jaxlib", "equinox", "diffrax", "numpy", "xarray", "zarr")
+_PACKAGES = ("entropyjax", "jax", "jaxlib", "equinox", "diffrax", "llvmlite", "numpy", "xarray", "zarr")
 
 
 def versions() -> dict[str, str]:
@@ -24,6 +25,11 @@ def versions() -> dict[str, str]:
 def devices() -> list[str]:
     """Return the local devices as "platform: kind", one entry each."""
     return [f"{device.platform}: {device.device_kind}" for device in jax.local_devices()]
+
+
+def xla_flags() -> str:
+    """Return the flags that XLA was given, which can change the last digits."""
+    return os.environ.get("XLA_FLAGS", "")
 
 
 def git_commit() -> str:

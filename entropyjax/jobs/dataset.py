@@ -179,5 +179,6 @@ def _attributes(config: SweepConfig, report: Sequence[Any]) -> dict[str, Any]:
         "step_checks": json.dumps(list(report)),
         "versions": json.dumps(provenance.versions()),
         "device": json.dumps(provenance.devices()),
+        "xla_flags": provenance.xla_flags(),
         "git_commit": provenance.git_commit(),
     }

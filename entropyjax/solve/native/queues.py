@@ -14,8 +14,8 @@ class Queues:
     def __init__(self, emitter: Emitter, nodes: list[Node], lanes: int, start: int):
         self._emitter, self._width = emitter, emitter.instructions.width
         self._nodes = {id(node): node for node in nodes}
-        # A vector is read from any place.
-        length = lanes + self._width
+        # The last slots to be free find none, up to a vector of them twice.
+        length = lanes + 2 * self._width
         self._places: dict[int, int] = {}
         end = -(-start // 64) * 64
         for number, node in self._nodes.items():

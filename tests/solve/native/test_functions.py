@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from mpmath import mp
 from numpy_evaluation import BINARY, OTHER, UNARY, evaluate, trace
 
+from entropyjax.solve.native import avx512_functions
 from entropyjax.solve.native.functions import (
     FUNCTIONS,
     bits,
@@ -420,6 +421,16 @@ def test_the_tables_are_those_of_the_script(monkeypatch):
             found, error = coefficients.polynomial(name, "float32")
             assert found == [np.float32(value) for value in tables["float32"]]
             assert error < -26.0
+        # As good as can be with so few terms: the rest of an error is from rounding.
+        for name, table, limit in (
+            ("logarithm_wide", avx512_functions._SERIES, -30.0),
+            ("logarithm_binary", avx512_functions._BINARY, -25.0),
+            ("logarithm_unit", avx512_functions._UNIT, -24.8),
+            ("power_of_two", avx512_functions._POWER, -28.8),
+        ):
+            found, error = coefficients.polynomial(name, "float32")
+            assert found == [np.float32(value) for value in table], name
+            assert error < limit, name
         parts = {
             "ln 2": {name: form.log_2 for name, form in bits._FORMATS.items()},
             "2/3": power._TWO_THIRDS,
