@@ -1,8 +1,10 @@
 """Exponentials and logarithms of float32 by AVX-512.
 
 What is saved against `functions` is the work on bit patterns, and what the range of an argument or a neighbouring
-function makes needless: `direct` finds where. Subnormal arguments count as zero, as everywhere in a kernel. Errors
-are at most 1.5 units in the last place, those of exp2 of so many for an argument that is exact.
+function makes needless: `direct` finds where. Subnormal arguments count as zero, as everywhere in a kernel. Errors in
+units in the last place, measured at 22 million arguments (the larger of those at 16 and 64 lanes): exp and exp_minus
+1.1, log and log1p 0.9, reciprocal 0.6, exp2 2.1, log1p_unit 2.2, logistic 2.9, logistic2_minus 3.1, log2 3.3. So
+e^(a log x) errs by 2.1, and its logistic by 3.2, plus up to 3.3 for each unit of |a log2 x|.
 """
 
 from collections.abc import Callable
@@ -23,9 +25,9 @@ _SERIES = (
     -0.16655324,
     0.14276832,
     -0.1272827,
-    0.11696722,
+    0.116967216,
     -0.09107071,
-    0.03761624,
+    0.037616238,
 )
 # B with log2(1 + f) = f B(f), "logarithm_binary";
 _BINARY = (
@@ -146,11 +148,12 @@ def log2(on: Avx512, x: str) -> str:
 
 def log1p(on: Avx512, x: str) -> str:
     """Return log(1 + x), of 1 + x = 2^k (1 + f) with f = x 2^-k + (2^-k - 1), rounded once."""
-    k, _ = _split(on, on.op("fadd", x, on.constant(1.0)))
+    k, f = _split(on, on.op("fadd", x, on.constant(1.0)))
     scale = on.scaled(on.constant(1.0), on.minus(k))
-    f = on.fma(x, scale, on.op("fadd", scale, on.constant(-1.0)))
-    endless = on.op("fcmp oeq", on.call("fabs", k), on.constant(np.inf))
-    return on.where(endless, k, _log_of_parts(on, f, k))
+    # Where 2^-k is no normal number the 1 is lost anyway; an infinite k belongs to 1 + x = 0 or infinity.
+    usual = on.op("fcmp olt", on.call("fabs", k), on.constant(126.0))
+    f = on.where(usual, on.fma(x, scale, on.op("fadd", scale, on.constant(-1.0))), f)
+    return _log_of_parts(on, f, k)
 
 
 def log1p_unit(on: Avx512, x: str) -> str:

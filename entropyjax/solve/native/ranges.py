@@ -3,6 +3,8 @@
 import math
 from collections.abc import Callable
 
+import numpy as np
+
 from entropyjax.solve.native.graph import Node
 
 Range = tuple[float, float]
@@ -26,7 +28,10 @@ def range_of(node: Node, depth: int = DEPTH) -> Range:
     rule = _RULES.get(node.op)
     if rule is None or depth == 0 or node.dtype.kind != "f":
         return _ALL
-    return rule(*(range_of(arg, depth - 1) for arg in node.args if arg.dtype.kind == "f"))
+    bounds = rule(*(range_of(arg, depth - 1) for arg in node.args if arg.dtype.kind == "f"))
+    with np.errstate(over="ignore"):
+        low, high = np.asarray(bounds).astype(node.dtype).tolist()
+    return low, high
 
 
 def _add(a: Range, b: Range) -> Range:

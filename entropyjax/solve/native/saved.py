@@ -47,7 +47,6 @@ def on_rows(equation: Any, args: list[Any]) -> Any:
             return _append(first, rest)
         if axis == first.axis:
             more = [np.moveaxis(arg, axis, 0) for arg in rest]
-            columns = _each(first.elements, lambda _, place: [each[(slice(None), *place)] for each in more])
 
             def longer(rows: Rows, place: tuple[int, ...]) -> Rows:
                 return _append(rows, [each[(slice(None), *place)] for each in more])

@@ -125,7 +125,8 @@ def _read(text: str) -> _Line:
     names = _NAME.findall(text)
     has_result = " = " in text
     changes = not has_result or " call void " in text
-    return _Line(names[0] if has_result else None, set(names[1:] if has_result else names), " load " in text, changes)
+    reads = " load " in text or "@llvm.masked." in text
+    return _Line(names[0] if has_result else None, set(names[1:] if has_result else names), reads, changes)
 
 
 def _cost(text: str, registers: int) -> tuple[float, float]:
