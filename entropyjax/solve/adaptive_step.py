@@ -52,11 +52,12 @@ class Tsit5Adaptive(AbstractMethod):
 
     def integrate(self, problem: Problem) -> LaneResult:
         lane = _Lane(problem, self._controller(problem), self.max_steps)
-        last = masked_while(lane.unfinished, lane.advance, lane.start())
+        start = lane.start()
+        last = masked_while(lane.unfinished, lane.advance, start)
         events = lane.monitor.events(last.record)
         ending = outcome(events, lane.clock.horizon)
         none = jnp.zeros((), jnp.int32)
-        return LaneResult(last.rows.saved(), events, ending, last.failure, none, last.attempts, last.state)
+        return LaneResult(lane.saved(start, last), events, ending, last.failure, none, last.attempts, last.state)
 
     def _controller(self, problem: Problem) -> Controller:
         double = jnp.asarray(problem.grid.horizon).dtype == jnp.float64
@@ -99,12 +100,10 @@ class _Lane:
         return self.problem.model.drift(t, state, self.problem.params)
 
     def start(self) -> _Carry:
-        state, save, zero = self.problem.state, self.problem.save, 0.0 * self.clock.horizon
+        state, zero = self.problem.state, 0.0 * self.clock.horizon
         slope = self.drift(zero, state)
         # The second derivative along the solution is the derivative of the drift along itself.
         _, curve = jax.jvp(self.drift, (zero, state), (jnp.ones_like(zero), slope))
-        failure = failure_code(state)
-        dead, alive = (save(zero, state, flag) for flag in (jnp.asarray(False), failure == Failure.NONE))
         return _Carry(
             now=zero,
             size=self.control.first(state, slope, curve) / jax.lax.stop_gradient(self.clock.tick),
@@ -112,9 +111,9 @@ class _Lane:
             state=state,
             slope=slope,
             record=self.monitor.start(zero, state),
-            failure=failure,
+            failure=failure_code(state),
             attempts=jnp.zeros((), jnp.int32),
-            rows=Rows.start(alive, dead, self.clock.intervals),
+            rows=Rows.start(self.problem.save(zero, state, jnp.asarray(True)), self.clock.intervals),
         )
 
     def unfinished(self, carry: _Carry) -> Flag:
@@ -165,8 +164,14 @@ class _Lane:
         dt = size * self.clock.tick
         inside = interpolant(carry.state, attempt.end, attempt.slopes, dt)
 
-        def values(row: Count, wanted: Flag) -> Any:
+        def values(row: Count) -> Any:
             place = self.clock.place(carry.now, size, row)
-            return self.problem.save(self.clock.time(row), inside.at(place), wanted)
+            return self.problem.save(self.clock.time(row), inside.at(place), jnp.asarray(True))
 
         return carry.rows.fill(lambda row: self.clock.due(now, row), values)
+
+    def saved(self, start: _Carry, last: _Carry) -> Any:
+        """Return what was saved at all save times, of a lane that has ended."""
+        flags = (start.failure == Failure.NONE, jnp.asarray(False))
+        first, unreached = (self.problem.save(start.now, start.state, flag) for flag in flags)
+        return last.rows.saved(first, unreached, self.clock.intervals)
