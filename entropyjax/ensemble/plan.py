@@ -7,6 +7,8 @@ from typing import Any
 import jax
 import numpy as np
 
+from entropyjax.ensemble.groups import Lanes
+from entropyjax.ensemble.order import Order, choose_order
 from entropyjax.ensemble.paths import Path, choose_path
 from entropyjax.ensemble.request import TIME_BINS, Ensemble, EnsembleError
 from entropyjax.ensemble.work import STATISTICS, Work
@@ -25,7 +27,7 @@ DEFAULTS = Calibration()
 class Plan:
     """How an ensemble runs.
 
-    The path apart, none of it changes any trajectory or any block's statistics; paths agree to rounding.
+    Path and order apart, none of it changes any trajectory or any block's statistics; those two change rounding.
 
     **Attributes:**
 
@@ -33,6 +35,8 @@ class Plan:
     - `blocks`: items in a cell.
     - `items`: items in the whole ensemble.
     - `vector`: items that advance together on one device under `vmap`.
+    - `together`: lanes of an item that do; the groups of a block run one after the other if it has more.
+    - `order`: in which order the scan takes the lanes of an item, and why.
     - `repeats`: map steps in a chunk, run one after the other by `lax.map`.
     - `devices`: devices that share a chunk through `shard_map`.
     - `bytes_per_lane`: estimate that the memory budget was divided by, a lane's part of the results included.
@@ -44,11 +48,18 @@ class Plan:
     blocks: int
     items: int
     vector: int
+    together: int
+    order: Order
     repeats: int
     devices: int
     bytes_per_lane: int
     path: Path
     work: Work
+
+    @property
+    def lanes(self) -> Lanes:
+        """How the scan takes the lanes of an item."""
+        return Lanes(self.block, self.together, self.order.name)
 
     @property
     def chunk(self) -> int:
@@ -65,7 +76,7 @@ class Plan:
             f"{self.items} items of {self.block} trajectories in {self.chunks} chunks: {self.devices} device(s) x "
             f"{self.repeats} map steps x {self.vector} items; about "
             f"{self.vector * self.block * self.bytes_per_lane / 2**20:.0f} MiB of working memory a device; path "
-            f"{self.path.name}, for {self.path.why}"
+            f"{self.path.name}, for {self.path.why}; lanes {self.order}"
         )
 
 
@@ -79,6 +90,7 @@ def make_plan(
     calibration: Calibration = DEFAULTS,
     lanes: int | None = None,
     chunk_lanes: int | None = None,
+    order: str = "auto",
     cache: Any = None,
     work: Work = STATISTICS,
 ) -> Plan:
@@ -93,6 +105,7 @@ def make_plan(
     - `calibration`: what is known of the device.
     - `lanes`: lanes that advance together on one device in the scan, instead of the calibration's.
     - `chunk_lanes`: lanes of a call into the compiled program, likewise.
+    - `order`: in which order the scan takes lanes that end at different times: `numbered`, `predicted`, or `auto`.
     - `cache`: where native kernels are kept between processes.
     - `work`: what is done with each item.
 
@@ -110,6 +123,8 @@ def make_plan(
     native = chosen.name in ("native", "pallas")
     results = RESULTS * _bytes_per_item(ensemble)
     results += sum(getattr(kernel, "bytes_per_item", 0) for kernel in chosen.kernels)
+    # The groups of an item have statistics of their own before they are pooled.
+    results += 0 if native else Lanes(block, block).groups * _bytes_per_item(ensemble)
     # A kernel keeps its lanes in registers.
     lane = math.ceil(results / block) + (0 if native else _bytes_per_lane(ensemble)) + extra_bytes_per_lane
     on_cpu = jax.default_backend() == "cpu"
@@ -130,7 +145,9 @@ def make_plan(
     # Every further map step adds its results, and works in the memory of the first.
     repeats = 1 + (budget - vector * block * lane) // (vector * results)
     repeats = max(1, min(repeats, wanted // (vector * block * devices), math.ceil(fair / vector)))
-    return Plan(block, blocks, items, vector, repeats, devices, lane, chosen, work)
+    lanes_of_item = min(together, block)
+    sequence = choose_order(ensemble, Lanes(block, lanes_of_item), order, chosen.name)
+    return Plan(block, blocks, items, vector, lanes_of_item, sequence, repeats, devices, lane, chosen, work)
 
 
 def _bytes_per_item(ensemble: Ensemble) -> int:

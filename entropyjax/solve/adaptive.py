@@ -31,6 +31,7 @@ class AbstractAdaptive(AbstractMethod):
 
     dynamics: ClassVar = "ode"
     order: ClassVar[float] = 0.0
+    lockstep: ClassVar[bool] = False
     native: ClassVar[bool] = False
     rtol: float | None = None
     atol: float | None = None

@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Float, Int
 from entropyjax.models import AbstractModel
 from entropyjax.solve.crossing import hermite
 from entropyjax.solve.events import Criteria, Events, progress_signal
+from entropyjax.solve.settle import settle
 
 Scalar = Float[Array, ""]
 
@@ -84,21 +85,18 @@ class SmoothMonitor:
         was, now = record.signs, _signs(self._signals(state))
         gained, lost = now.focused & ~was.focused, was.focused & ~now.focused
         resolved, turned = now.resolved & ~was.resolved, now.rising & ~was.rising
+        brackets = (record.focus, record.collapse, record.resolution, record.horizon)
+        happened = (gained, lost, resolved, turned)
+        first = [new & (old.start == jnp.inf) for old, new in zip(brackets, happened, strict=True)]
+        some, first = settle((gained | lost | resolved | turned, first))
         step = Bracket(t, dt, record.state, state)
 
         def note() -> tuple[Any, ...]:
-            kinds = (
-                (record.focus, gained),
-                (record.collapse, lost),
-                (record.resolution, resolved),
-                (record.horizon, turned),
-            )
             crossings = record.crossings + (gained | lost).astype(jnp.int32)
-            return *(_keep_first(old, happened, step) for old, happened in kinds), crossings
+            return *(_keep(*pair, step) for pair in zip(brackets, first, strict=True)), crossings
 
-        kept = (record.focus, record.collapse, record.resolution, record.horizon, record.crossings)
         # Batched, this is a selection; a native kernel branches, for few steps hold an event.
-        found = lax.cond(gained | lost | resolved | turned, note, lambda: kept)
+        found = lax.cond(some, note, lambda: (*brackets, record.crossings))
         return Record(state, now, *found)
 
     def events(self, record: Record) -> Events:
@@ -135,6 +133,5 @@ def _signs(signals: Signals) -> Signs:
     return Signs(signals.focus > 0.0, signals.progress >= 0.0, signals.trend >= 0.0)
 
 
-def _keep_first(old: Bracket, happened: Bool[Array, ""], new: Bracket) -> Bracket:
-    fresh = happened & (old.start == jnp.inf)
-    return lax.cond(fresh, lambda: new, lambda: old)
+def _keep(old: Bracket, first: Bool[Array, ""], new: Bracket) -> Bracket:
+    return lax.cond(first, lambda: new, lambda: old)

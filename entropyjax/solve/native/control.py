@@ -42,6 +42,11 @@ def _call(self: Interpreter, equation: Any, args: list[Value]) -> list[Value]:
     return self.closed(inner, args) if hasattr(inner, "consts") else self.evaluate(inner, [], args)
 
 
+@_rule("optimization_barrier")
+def _barrier(self: Interpreter, equation: Any, args: list[Value]) -> list[Value]:
+    return args
+
+
 @_rule("scan")
 def _scan(self: Interpreter, equation: Any, args: list[Value]) -> list[Value]:
     params = equation.params
