@@ -75,7 +75,7 @@ def by_predicted_steps(
     pilots = taken.shape[0]
     features = jnp.stack([_standard(column) for column in drawn.values()], axis=1)
     target = jnp.log1p(taken.astype(features.dtype))
-    seen = features[:pilots] - jnp.mean(features[:pilots], axis=0)
+    seen = features[:pilots] - jnp.mean(features[:pilots], axis=0, keepdims=True)
     normal = seen.T @ seen + _RIDGE * pilots * jnp.eye(seen.shape[1], dtype=seen.dtype)
     weights = jnp.linalg.solve(normal, seen.T @ (target - jnp.mean(target)))
     order = jnp.argsort(features[pilots:] @ weights)

@@ -1,5 +1,6 @@
 """A logarithm for arguments of a known range."""
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -16,6 +17,7 @@ UNIT_SERIES = (
 """P with log(1 + u) = u + u^2 P(u) for u in [0, 1], float32: "logarithm_unit" of scripts/functions/coefficients.py."""
 
 
+@jax.custom_jvp
 def log1p_unit(share: Float[Array, "..."]) -> Float[Array, "..."]:
     """Return ln(1 + u) for u in [0, 1], in float32 to 2.2 units in the last place.
 
@@ -27,3 +29,7 @@ def log1p_unit(share: Float[Array, "..."]) -> Float[Array, "..."]:
     for coefficient in UNIT_SERIES[-2::-1]:
         value = value * share + coefficient
     return share + share * share * value
+
+
+# Entropies cancel in their derivatives, which that of the polynomial is not good enough for.
+log1p_unit.defjvps(lambda tangent, _, share: tangent / (1.0 + share))
