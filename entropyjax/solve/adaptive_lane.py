@@ -112,7 +112,7 @@ class Lane:
             previous=jnp.where(accepted, previous, carry.previous),
             state=state,
             slope=slope,
-            record=self.monitor.update(carry.record, t, dt, state),
+            record=self.monitor.update(carry.record, t, dt, carry.state, state),
             failure=jnp.where(going, failure, carry.failure).astype(jnp.int32),
             attempts=attempts,
         )

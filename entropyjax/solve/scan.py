@@ -76,7 +76,7 @@ class AbstractFixedStep(AbstractMethod):
                 lambda: (carry.state, jnp.where(carry.failure > 0, carry.failure, _reason(proposal))),
             )
             slope = None if noisy else drift(t + dt, state)
-            record = monitor.update(carry.record, t, dt, state)
+            record = monitor.update(carry.record, t, dt, carry.state, state)
             # A failed lane stays where it was, where the signals of an ODE show no event; a dwell might end.
             record = select(alive, record, carry.record) if noisy else record
             return _Carry(state, slope, record, failure, carry.projections + (moved & alive).astype(jnp.int32))

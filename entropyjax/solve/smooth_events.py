@@ -42,9 +42,8 @@ class Bracket(NamedTuple):
 
 
 class Record(NamedTuple):
-    """Running record of one lane: its last state with the signs there, and the first zeros."""
+    """Running record of one lane: the signs at its last state, and the first zeros."""
 
-    state: Any
     signs: Signs
     focus: Bracket
     collapse: Bracket
@@ -72,7 +71,6 @@ class SmoothMonitor:
             return Bracket(jnp.where(happened, t, jnp.inf), jnp.zeros_like(t), state, state)
 
         return Record(
-            state=state,
             signs=_signs(signals),
             focus=first(signals.focus > 0.0),
             collapse=first(jnp.asarray(False)),
@@ -81,7 +79,7 @@ class SmoothMonitor:
             crossings=jnp.zeros((), jnp.int32),
         )
 
-    def update(self, record: Record, t: Scalar, dt: Scalar, state: Any) -> Record:
+    def update(self, record: Record, t: Scalar, dt: Scalar, before: Any, state: Any) -> Record:
         was, now = record.signs, _signs(self._signals(state))
         gained, lost = now.focused & ~was.focused, was.focused & ~now.focused
         resolved, turned = now.resolved & ~was.resolved, now.rising & ~was.rising
@@ -89,7 +87,7 @@ class SmoothMonitor:
         happened = (gained, lost, resolved, turned)
         first = [new & (old.start == jnp.inf) for old, new in zip(brackets, happened, strict=True)]
         some, first = settle((gained | lost | resolved | turned, first))
-        step = Bracket(t, dt, record.state, state)
+        step = Bracket(t, dt, before, state)
 
         def note() -> tuple[Any, ...]:
             crossings = record.crossings + (gained | lost).astype(jnp.int32)
@@ -97,7 +95,7 @@ class SmoothMonitor:
 
         # Batched, this is a selection; a native kernel branches, for few steps hold an event.
         found = lax.cond(some, note, lambda: (*brackets, record.crossings))
-        return Record(state, now, *found)
+        return Record(now, *found)
 
     def events(self, record: Record) -> Events:
         return Events(
