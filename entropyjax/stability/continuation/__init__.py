@@ -14,4 +14,5 @@ from entropyjax.stability.continuation.follow import (
     continue_hopf as continue_hopf,
 )
 from entropyjax.stability.continuation.lens import Lens as Lens
+from entropyjax.stability.continuation.model import from_model as from_model
 from entropyjax.stability.continuation.problem import Problem as Problem, Quantity as Quantity

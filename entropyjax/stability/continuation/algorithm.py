@@ -1,16 +1,16 @@
 """Algorithms: how the next point is predicted, and which condition the corrector adds to the equations."""
 
 import abc
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import equinox as eqx
-import jax.numpy as jnp
-from jaxtyping import Array, Float
+import numpy as np
+from jaxtyping import Float
 
 from entropyjax.stability.continuation.errors import ContinuationError
-from entropyjax.stability.continuation.linear import last, unit
+from entropyjax.stability.continuation.linear import unit
 
-Point = Float[Array, " size"]
+Point = Float[np.ndarray, " size"]
 
 
 class AbstractAlgorithm(eqx.Module):
@@ -50,8 +50,8 @@ class Natural(AbstractAlgorithm):
 
     def predict(self, tangent: Point, secant: Point) -> tuple[Point, Point]:
         del secant
-        # The sign keeps the sense of the walk; the length of d is 1 in the parameter.
-        return tangent / jnp.abs(tangent[-1]), last(tangent.size) * jnp.sign(tangent[-1])
+        # Of length 1 in the parameter, so that the step is one of the parameter.
+        return tangent / max(abs(tangent[-1]), 1e-300), np.eye(tangent.size)[-1]
 
 
 class StepControl(eqx.Module):
@@ -69,20 +69,23 @@ class StepControl(eqx.Module):
     - `iterations`: most iterations of the corrector.
     """
 
-    initial: Any = 0.01
-    minimum: Any = 1e-8
-    maximum: Any = 0.1
-    angle: Any = 0.2
-    points: int = eqx.field(static=True, default=500)
-    tolerance: Any = 1e-10
-    iterations: int = eqx.field(static=True, default=8)
+    initial: float = 0.01
+    minimum: float = 1e-8
+    maximum: float = 0.1
+    angle: float = 0.2
+    points: int = 500
+    tolerance: float = 1e-10
+    iterations: int = 8
 
     def __check_init__(self) -> None:
-        sizes = (self.minimum, self.initial, self.maximum)
-        if any(isinstance(size, (int, float)) for size in sizes) and not 0.0 < sizes[0] <= sizes[1] <= sizes[2]:
+        if not 0.0 < self.minimum <= self.initial <= self.maximum:
             raise ContinuationError(
-                f"The steps are minimum {sizes[0]}, initial {sizes[1]}, maximum {sizes[2]}; they must be positive and "
-                "in this order."
+                f"The steps are minimum {self.minimum}, initial {self.initial}, maximum {self.maximum}; they must be "
+                "positive and in this order."
+            )
+        if not (0.0 < self.angle < np.pi and 1e-14 <= self.tolerance <= 1e-6):
+            raise ContinuationError(
+                f"angle = {self.angle} must be in (0, pi) and tolerance = {self.tolerance} between 1e-14 and 1e-6."
             )
         if self.points < 2 or self.iterations < 2:
             raise ContinuationError(

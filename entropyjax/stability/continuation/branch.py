@@ -33,15 +33,15 @@ class SpecialPoint(NamedTuple):
 
     - `kind`: "fold", "hopf" or "branch_point" on a branch of equilibria, "cusp" or "bogdanov_takens" on a curve of
       folds or Hopf points; "unclassified" where the stability changes and no test function says why.
-    - `status`: "converged" if the point's own equations are solved, "guess" if it is the middle of the bracket.
+    - `status`: "converged" if the point's own equations are solved, "guess" if it is the end of the bracketing.
     - `parameters`: value of each free parameter by name.
     - `state`: y, like the problem's `state0`.
     - `interval`: bracket in the branch's arclength; `between`: the points of the branch around it.
     - `residual`: largest scaled residual of the point's own equations.
     - `omega`: frequency of a Hopf point in 1/step, else 0.
     - `eigenvalues`: of f_y, in 1/step.
-    - `recorded`: what the problem records, by name.
-    - `point`, `tangent`: place and direction of the branch in scaled coordinates, for what starts here.
+    - `columns`: components of the state and what the problem records, by name.
+    - `point`, `tangent`, `jacobian`: z, the branch's direction and f_y in scaled coordinates, for what starts here.
     """
 
     kind: str
@@ -53,15 +53,16 @@ class SpecialPoint(NamedTuple):
     residual: float
     omega: float
     eigenvalues: Complex[np.ndarray, " n"]
-    recorded: Mapping[str, float]
+    columns: Mapping[str, float]
     point: Float[np.ndarray, " size"]
     tangent: Float[np.ndarray, " size"]
+    jacobian: Float[np.ndarray, "n n"]
 
     def __str__(self) -> str:
         where = ", ".join(f"{name} = {value:.10g}" for name, value in self.parameters.items())
         frequency = f", omega = {self.omega:.6g}/step" if self.kind == "hopf" else ""
         doubt = "" if self.status == "converged" else f" ({self.status})"
-        return f"{NAMES.get(self.kind, self.kind)} at {where}{frequency}{doubt}"
+        return f"{NAMES.get(self.kind, self.kind).replace('folds', 'fold')} at {where}{frequency}{doubt}"
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)

@@ -1,18 +1,28 @@
 """The curve that continuation follows: as many equations as unknowns less one, in scaled coordinates."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
 from entropyjax.stability.continuation.lens import Lens
 from entropyjax.stability.continuation.problem import Problem
-from entropyjax.stability.continuation.systems.base import AbstractSystem
+from entropyjax.stability.continuation.systems import AbstractSystem
 
 Point = Float[Array, " size"]
-Reference = Float[Array, " n"]
+HostPoint = Float[np.ndarray, " size"]
+
+
+class Description(NamedTuple):
+    """Points in the units of their problem: parameters, state, components and recorded numbers by name."""
+
+    parameters: dict[str, Any]
+    state: Any
+    columns: dict[str, Any]
 
 
 class Curve(eqx.Module):
@@ -39,15 +49,6 @@ class Curve(eqx.Module):
         """Scale of the state."""
         return ravel_pytree(self.problem.scale)[0]
 
-    def split(self, z: Point) -> tuple[Array, Array]:
-        """Return the unknowns of the system and the coordinates of the parameters."""
-        cut = z.size - len(self.lenses)
-        return z[:cut], z[cut:]
-
-    def state(self, z: Point) -> Any:
-        """Return y."""
-        return self.problem.unravel(z[: self.n] * self.scale)
-
     def params(self, theta: Array) -> Any:
         """Return the parameters at the coordinates `theta`."""
         params = self.problem.params
@@ -60,25 +61,52 @@ class Curve(eqx.Module):
         out = self.problem.residual(self.problem.unravel(y * self.scale), self.params(theta))
         return ravel_pytree(out)[0] / self.scale
 
-    def equations(self, z: Point, reference: Reference) -> Array:
+    def equations(self, z: Point, reference: Array) -> Array:
         """Return G(z), zero on the curve."""
-        return self.system.equations(self.field, *self.split(z), reference)
+        cut = z.size - len(self.lenses)
+        return self.system.equations(self.field, z[:cut], z[cut:], reference)
 
-    def refresh(self, z: Point, reference: Reference) -> Reference:
-        """Return the reference vector for the neighbourhood of z."""
-        return self.system.refresh(self.field, *self.split(z), reference)
+    def evaluate(self, z: HostPoint, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return G and G_z."""
+        jacobian, value = _evaluate(self, z, reference)
+        return np.asarray(value), np.asarray(jacobian)
 
-    def tests(self, z: Point, tangent: Point, reference: Reference) -> Array:
-        """Return the test functions of the system, each zero at its special point."""
-        return self.system.tests(self.field, *self.split(z), tangent, reference)
+    def describe(self, points: Float[np.ndarray, "rows size"], length: int) -> Description:
+        """Return what points stand for, as numpy arrays with a leading axis.
 
-    def bounds(self, size: int) -> tuple[Point, Point]:
+        **Arguments:** `length`: rows to pad to, so that branches of every length share their compiled code.
+        """
+        padded = np.concatenate([points, np.repeat(points[-1:], length - len(points), axis=0)])
+        return jax.tree.map(lambda part: np.asarray(part)[: len(points)], _describe(self, padded))
+
+    def seen(self, z: HostPoint) -> HostPoint:
+        """Return the state and the parameters of z, without what else the system solves for."""
+        return np.concatenate([z[: self.n], z[z.size - len(self.lenses) :]])
+
+    def bounds(self, size: int) -> tuple[HostPoint, HostPoint]:
         """Return the lower and upper bounds of z."""
-        free = jnp.full(size - self.n - len(self.lenses), jnp.inf)
-        problem, scale = self.problem, self.scale
-        lower = [jnp.asarray([lens.coordinate(float(lens.lower)) for lens in self.lenses])]
-        upper = [jnp.asarray([lens.coordinate(float(lens.upper)) for lens in self.lenses])]
-        return (
-            jnp.concatenate([ravel_pytree(problem.lower)[0] / scale, -free, *lower]),
-            jnp.concatenate([ravel_pytree(problem.upper)[0] / scale, free, *upper]),
-        )
+        free = np.full(size - self.n - len(self.lenses), np.inf)
+        lower = [lens.coordinate(float(lens.lower)) for lens in self.lenses]
+        upper = [lens.coordinate(float(lens.upper)) for lens in self.lenses]
+        below, above = (ravel_pytree(tree)[0] / self.scale for tree in (self.problem.lower, self.problem.upper))
+        return np.concatenate([below, -free, lower]), np.concatenate([above, free, upper])
+
+
+@eqx.filter_jit
+def _evaluate(curve: Curve, z: Point, reference: Array) -> tuple[Array, Array]:
+    return jax.jacfwd(lambda at: (curve.equations(at, reference),) * 2, has_aux=True)(z)
+
+
+@eqx.filter_jit
+def _describe(curve: Curve, points: Array) -> Description:
+    def one(z: Point) -> Description:
+        problem, theta = curve.problem, z[z.size - len(curve.lenses) :]
+        flat = z[: curve.n] * curve.scale
+        state = problem.unravel(flat)
+        columns = dict(zip(problem.names(), flat, strict=True))
+        if problem.record is not None:
+            columns |= problem.record(state, curve.params(theta))
+        parameters = {lens.name: lens.value(theta[place]) for place, lens in enumerate(curve.lenses)}
+        return Description(parameters, state, columns)
+
+    return jax.vmap(one)(points)

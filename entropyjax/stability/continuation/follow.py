@@ -4,24 +4,26 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Float
 
 from entropyjax.stability.continuation.algorithm import AbstractAlgorithm, PseudoArclength, StepControl
-from entropyjax.stability.continuation.arrays import as_float64
 from entropyjax.stability.continuation.branch import Branch, SpecialPoint
+from entropyjax.stability.continuation.corrector import Known, correct
 from entropyjax.stability.continuation.curve import Curve
-from entropyjax.stability.continuation.ends import ends_of, joined
+from entropyjax.stability.continuation.ends import ends_of, joined, reversed_row
 from entropyjax.stability.continuation.errors import ContinuationError
 from entropyjax.stability.continuation.lens import Lens, as_lens
-from entropyjax.stability.continuation.locate import solve_point, start_tangent, state_jacobian
+from entropyjax.stability.continuation.linear import null_vectors
+from entropyjax.stability.continuation.locate import ITERATIONS
+from entropyjax.stability.continuation.newton import newton
 from entropyjax.stability.continuation.problem import Problem
 from entropyjax.stability.continuation.systems import AbstractSystem, Equilibrium, Fold, Hopf
 from entropyjax.stability.continuation.table import make_branch
-from entropyjax.stability.continuation.trace import Code, Trace
-from entropyjax.stability.continuation.walk import Bounds, Start, walk
+from entropyjax.stability.continuation.trace import Code, Row, Trace
+from entropyjax.stability.continuation.walk import Bounds, walk
 
+Point = Float[np.ndarray, " size"]
 Direction = Literal["both", "forward", "backward"]
 _WAYS = {"both": (1.0, -1.0), "forward": (1.0,), "backward": (-1.0,)}
 _LEVEL = 1e-8
@@ -42,9 +44,7 @@ def continue_equilibrium(
     **Raises:** `ContinuationError` if there is no equilibrium near `state0`.
     """
     curve = Curve(Equilibrium(), problem, (problem.lens,))
-    y = _equilibrium(problem, control)
-    theta = problem.lens.coordinate(float(problem.lens.get(problem.params)))
-    return follow(curve, jnp.append(y, theta), jnp.zeros_like(y), algorithm, control, direction)
+    return follow(curve, _equilibrium(curve, control), algorithm, control, direction)
 
 
 def continue_fold(
@@ -81,59 +81,59 @@ def continue_hopf(
 
 
 def follow(
-    curve: Curve,
-    point: Array,
-    reference: Array,
-    algorithm: AbstractAlgorithm,
-    control: StepControl,
-    direction: Direction,
-    tangent: Array | None = None,
+    curve: Curve, start: Row, algorithm: AbstractAlgorithm, control: StepControl, direction: Direction
 ) -> Branch:
-    """Follow a curve from a point of it in one or both directions, and examine what was found.
-
-    **Arguments:** `point`: z; `reference`: of the curve's system; `tangent`: direction to start in, by default the
-    one in which the first parameter goes up.
-    """
+    """Follow a curve from a point of it in one or both directions, and examine what was found."""
     if direction not in _WAYS:
         raise ContinuationError(f"direction = {direction!r} is none; use 'both', 'forward' or 'backward'.")
-    control = as_float64(control, "step control")
-    along, reference = start_tangent(curve, point, reference)
-    along = _upwards(along, len(curve.lenses)) if tangent is None else tangent
-    bounds = Bounds(*curve.bounds(point.size))
+    bounds = Bounds(*curve.bounds(start.point.size))
+    parity = curve.system.parity
     traces: dict[float, Trace] = {}
     for way in _WAYS[direction]:
-        if not any(trace.code == Code.CLOSED for trace in traces.values()):
-            start = Start(point, way * along, reference)
-            traces[way] = jax.tree.map(np.asarray, walk(curve, algorithm, control, bounds, start))
-    rows, place = joined(traces)
+        if not any(trace.code is Code.CLOSED for trace in traces.values()):
+            turned = start if way > 0.0 else reversed_row(start, parity)
+            traces[way] = walk(curve, algorithm, control, bounds, turned)
+    rows, place = joined(traces, parity)
     return make_branch(curve, rows, place, ends_of(curve, traces), control.tolerance, 2 * control.points)
 
 
-def _upwards(tangent: Array, parameters: int) -> Array:
-    """Return the tangent in the sense in which the first parameter that changes goes up."""
-    for part in np.asarray(tangent)[-parameters:]:
-        if abs(part) > _LEVEL:
-            return tangent * float(np.sign(part))
-    return tangent
+def start_row(curve: Curve, guess: Point, reference: np.ndarray, control: StepControl) -> Row | None:
+    """Return the point of a curve at which its last parameter has the value of `guess`, or `None`.
+
+    The tangent, in the sense in which the first parameter that changes goes up, comes from the null space of G_z,
+    which serves where the last parameter turns back as well.
+    """
+
+    def evaluate(z: Point) -> tuple[np.ndarray, np.ndarray]:
+        value, jacobian = curve.evaluate(np.append(z, guess[-1]), reference)
+        return value, jacobian[:, :-1]
+
+    found = newton(evaluate, guess[:-1], control.tolerance, ITERATIONS)
+    if not found.converged:
+        return None
+    point = np.append(found.point, guess[-1])
+    along = null_vectors(curve.evaluate(point, reference)[1])[:, 0]
+    moving = [part for part in along[-len(curve.lenses) :] if abs(part) > _LEVEL]
+    along = along * np.sign(moving[0]) if moving else along
+    return correct(curve, point, along, Known(point, along, reference), control.tolerance, ITERATIONS)
 
 
-def _flat(state: Any) -> Array:
-    return jnp.concatenate([jnp.ravel(jnp.asarray(leaf)) for leaf in jax.tree.leaves(state)])
+def _scaled(curve: Curve, state: Any) -> Point:
+    return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(state)]) / np.asarray(curve.scale)
 
 
-def _equilibrium(problem: Problem, control: StepControl) -> Array:
-    """Return the scaled equilibrium near the problem's start."""
-    fixed = Curve(Equilibrium(), problem, ())
-    guess = _flat(problem.state0) / fixed.scale
-    found = solve_point(fixed, guess, jnp.zeros_like(guess), jnp.asarray(float(control.tolerance)))
-    if not bool(found.converged):
-        value = float(problem.lens.get(problem.params))
+def _equilibrium(curve: Curve, control: StepControl) -> Row:
+    """Return the equilibrium near the problem's start."""
+    problem = curve.problem
+    value = float(problem.lens.get(problem.params))
+    guess = np.append(_scaled(curve, problem.state0), problem.lens.coordinate(value))
+    row = start_row(curve, guess, np.zeros(curve.n), control)
+    if row is None:
         raise ContinuationError(
-            f"There is no equilibrium near the start state {np.asarray(_flat(problem.state0))} at {problem.lens.name} "
-            f"= {value:g}: Newton's method stopped with the scaled residual {float(found.residual):.2g}. Start from "
-            "another state, or at another value of the parameter."
+            f"Newton's method finds no equilibrium from the start state {problem.state0} at "
+            f"{problem.lens.name} = {value:g}; start from another state, or at another value of the parameter."
         )
-    return found.point
+    return row
 
 
 def _follow_special(
@@ -141,7 +141,7 @@ def _follow_special(
     point: SpecialPoint,
     second: Lens | str,
     kind: str,
-    system_at: Callable[[Array], AbstractSystem | None],
+    system_at: Callable[[np.ndarray], AbstractSystem | None],
     control: StepControl,
     direction: Direction,
 ) -> Branch:
@@ -154,17 +154,14 @@ def _follow_special(
         )
     if second.name == first.name:
         raise ContinuationError(f"{first.name} is the branch's own parameter; name another one as the second.")
-    plain = Curve(Equilibrium(), problem, (first,))
-    start = jnp.append(_flat(point.state) / plain.scale, first.coordinate(point.parameters[first.name]))
-    jacobian = state_jacobian(plain, start)
-    system = system_at(jacobian)
+    system = system_at(point.jacobian)
     if system is None:
         raise ContinuationError(f"The point ({point}) has no complex eigenvalues: it is no Hopf point.")
-    unknowns, reference = system.seed(jacobian)
-    guess = jnp.concatenate([start[:-1], unknowns, start[-1:]])
-    tolerance = jnp.asarray(float(control.tolerance))
-    found = solve_point(Curve(system, problem, (first,)), guess, reference, tolerance)
-    if not bool(found.converged):
+    unknowns, reference = system.seed(point.jacobian)
+    curve = Curve(system, problem, (first, second))
+    theta = [first.coordinate(point.parameters[first.name]), second.coordinate(float(second.get(problem.params)))]
+    guess = np.concatenate([_scaled(curve, point.state), unknowns, theta])
+    row = start_row(curve, guess, reference, control)
+    if row is None:
         raise ContinuationError(f"No {kind} is near the point ({point}): its equations do not converge from there.")
-    z = jnp.append(found.point, second.coordinate(float(second.get(problem.params))))
-    return follow(Curve(system, problem, (first, second)), z, reference, PseudoArclength(), control, direction)
+    return follow(curve, row, PseudoArclength(), control, direction)

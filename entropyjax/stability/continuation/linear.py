@@ -1,52 +1,42 @@
-"""Linear algebra of small dense systems: tangents, null vectors, signs of determinants."""
+"""Linear algebra of small dense systems on the host: tangents, null vectors, signs of determinants."""
 
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
-Vector = Float[Array, " n"]
-Matrix = Float[Array, "n n"]
-Scalar = Float[Array, ""]
+Vector = Float[np.ndarray, " n"]
+Matrix = Float[np.ndarray, "n n"]
 
 
 def unit(vector: Vector) -> Vector:
     """Return the vector at length 1."""
-    return vector / jnp.linalg.norm(vector)
+    return vector / np.linalg.norm(vector)
 
 
-def last(size: int) -> Vector:
-    """Return the last unit vector."""
-    return jnp.zeros(size).at[-1].set(1.0)
+def bordered(top: np.ndarray, row: np.ndarray) -> np.ndarray:
+    """Return a matrix with one row more."""
+    return np.concatenate([top, row[None, :]])
 
 
-def tangent(jacobian: Float[Array, "m m_and_one"], along: Float[Array, " m_and_one"]) -> Float[Array, " m_and_one"]:
-    """Return the unit tangent t of G(z) = 0, G_z t = 0, with t . `along` > 0, from the bordered system."""
-    bordered = jnp.concatenate([jacobian, along[None, :]])
-    return unit(jnp.linalg.solve(bordered, last(along.size)))
+def null_vectors(matrix: Float[np.ndarray, "m n"], count: int = 1) -> Float[np.ndarray, "n count"]:
+    """Return the right singular vectors of the smallest singular values."""
+    return np.linalg.svd(matrix)[2][-count:].T
 
 
-def null_vectors(matrix: Float[Array, "m n"], count: int = 1) -> Float[Array, "n count"]:
-    """Return the right singular vectors that belong to the smallest singular values (those of rank lost first)."""
-    return jnp.linalg.svd(matrix, full_matrices=True)[2].T[:, -count:]
-
-
-def signed_root(matrix: Matrix) -> Scalar:
+def signed_root(matrix: Matrix) -> float:
     """Return sign(det A) |det A|^(1/n): zero where det A is, without its range."""
-    sign, log = jnp.linalg.slogdet(matrix)
-    return sign * jnp.exp(log / matrix.shape[0])
+    sign, log = np.linalg.slogdet(matrix)
+    return float(sign * np.exp(log / len(matrix)))
 
 
-def pair_sums(matrix: Matrix) -> Float[Array, "pairs pairs"]:
+def pair_sums(matrix: Matrix) -> Float[np.ndarray, "pairs pairs"]:
     """Return the bialternate sum 2 A (.) I, whose eigenvalues are the sums of two different eigenvalues of A.
 
     It is A (x) I + I (x) A on antisymmetric tensors. Its determinant vanishes at a Hopf point, and where two
     real eigenvalues are opposite (a neutral saddle).
     """
-    n = matrix.shape[0]
-    eye = jnp.eye(n)
+    n = len(matrix)
     rows, columns = np.triu_indices(n, 1)
     basis = np.zeros((n * n, rows.size))
     basis[rows * n + columns, np.arange(rows.size)] = np.sqrt(0.5)
     basis[columns * n + rows, np.arange(rows.size)] = -np.sqrt(0.5)
-    antisymmetric = jnp.asarray(basis)
-    return antisymmetric.T @ (jnp.kron(matrix, eye) + jnp.kron(eye, matrix)) @ antisymmetric
+    return basis.T @ (np.kron(matrix, np.eye(n)) + np.kron(np.eye(n), matrix)) @ basis

@@ -1,107 +1,46 @@
-"""Where a test function vanishes between two points of a branch: a bracket, then the point's own equations."""
+"""Where a test function changes its sign between two points of a branch, and the equations of what lies there."""
 
 from typing import NamedTuple
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
-from jax import lax
-from jaxtyping import Array, Bool, Float, Int
+import numpy as np
 
+from entropyjax.stability.continuation.corrector import correct
 from entropyjax.stability.continuation.curve import Curve
-from entropyjax.stability.continuation.linear import last, null_vectors, tangent
 from entropyjax.stability.continuation.newton import Solution, newton
+from entropyjax.stability.continuation.trace import Row
 
-Point = Float[Array, " size"]
-_HALVINGS = 30
-_ITERATIONS = 12
+ITERATIONS = 12
+_HALVINGS = 40
 
 
 class Bracket(NamedTuple):
-    """Where the sign changes: z and the tangent there, and the ends of the bracket as shares of the chord."""
+    """The last point found in a bracket, and the bracket's ends as shares of the chord."""
 
-    point: Point
-    tangent: Point
-    share: Float[Array, "2"]
+    row: Row
+    share: tuple[float, float]
 
 
-@eqx.filter_jit
-def bracket(
-    curve: Curve,
-    ends: tuple[Point, Point],
-    reference: Array,
-    test: tuple[Int[Array, ""], Bool[Array, ""]],
-    tolerance: Float[Array, ""],
-) -> Bracket:
+def bracket(curve: Curve, begin: Row, end: Row, which: int, positive: bool, tolerance: float) -> Bracket:
     """Bisect the sign of a test function along the branch between two of its points.
 
-    The point at the share r of the chord is where the branch meets the plane across it. A corrector that fails
-    leaves its guess, so that the bracket stays one.
+    The point at the share r of the chord is where the branch meets the plane across it.
 
-    **Arguments:** `test`: number of the test function, and whether it is positive at the first point.
+    **Arguments:** `which`: number of the test function; `positive`: whether it is so at `begin`.
     """
-    begin, end = ends
-    which, first = test
-    chord = end - begin
-    across = chord / jnp.linalg.norm(chord)
-
-    def at(share: Array) -> tuple[Point, Point]:
-        guess = begin + share * chord
-        found = newton(
-            lambda z: jnp.append(curve.equations(z, reference), across @ (z - guess)),
-            guess,
-            tolerance,
-            jnp.asarray(_ITERATIONS),
-        )
-        point = jnp.where(found.converged, found.point, guess)
-        return point, tangent(jax.jacfwd(curve.equations)(point, reference), across)
-
-    def sign(share: Array) -> Array:
-        point, along = at(share)
-        return curve.tests(point, along, reference)[which] > 0.0
-
-    def halve(_: Array, share: Array) -> Array:
-        middle = jnp.mean(share)
-        same = sign(middle) == first
-        return jnp.where(same, share.at[0].set(middle), share.at[1].set(middle))
-
-    share = lax.fori_loop(0, _HALVINGS, halve, jnp.asarray([0.0, 1.0]))
-    return Bracket(*at(jnp.mean(share)), share)
+    chord = end.point - begin.point
+    across = chord / np.linalg.norm(chord)
+    low, high, row = 0.0, 1.0, begin
+    for _ in range(_HALVINGS):
+        middle = 0.5 * (low + high)
+        found = correct(curve, begin.point + middle * chord, across, begin, tolerance, ITERATIONS)
+        # Beside a crossing of branches the corrector can fail; the bracket that is left still holds the point.
+        if found is None:
+            break
+        row = found
+        low, high = (middle, high) if (row.tests[which] > 0.0) == positive else (low, middle)
+    return Bracket(row, (low, high))
 
 
-@eqx.filter_jit
-def solve_point(curve: Curve, guess: Point, reference: Array, tolerance: Float[Array, ""]) -> Solution:
-    """Solve the square equations of a curve's system."""
-    return newton(lambda z: curve.equations(z, reference), guess, tolerance, jnp.asarray(_ITERATIONS))
-
-
-@eqx.filter_jit
-def solve_test(
-    curve: Curve, guess: Point, reference: Array, which: Int[Array, ""], tolerance: Float[Array, ""]
-) -> Solution:
-    """Solve the equations of a curve together with one of its test functions, smooth in z."""
-    ahead = last(guess.size)
-
-    def augmented(z: Point) -> Array:
-        return jnp.append(curve.equations(z, reference), curve.tests(z, ahead, reference)[which])
-
-    return newton(augmented, guess, tolerance, jnp.asarray(_ITERATIONS))
-
-
-@eqx.filter_jit
-def state_jacobian(curve: Curve, point: Point) -> Array:
-    """Return F_y at a point of a curve."""
-    _, theta = curve.split(point)
-    return jax.jacfwd(curve.field)(point[: curve.n], theta)
-
-
-@eqx.filter_jit
-def start_tangent(curve: Curve, point: Point, reference: Array) -> tuple[Array, Array]:
-    """Return the unit tangent at a point and the reference there, from the null space of G_z.
-
-    The first parameter that changes at all does so upwards. It also serves where the bordered system has no
-    tangent to go by.
-    """
-    fresh = curve.refresh(point, reference)
-    along = null_vectors(jax.jacfwd(curve.equations)(point, fresh))[:, 0]
-    return along, fresh
+def solve_square(curve: Curve, guess: np.ndarray, reference: np.ndarray, tolerance: float) -> Solution:
+    """Solve the equations of a curve whose system has as many of them as unknowns."""
+    return newton(lambda z: curve.evaluate(z, reference), guess, tolerance, ITERATIONS)

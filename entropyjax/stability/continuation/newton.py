@@ -1,58 +1,58 @@
-"""Newton's method on a square system, in compiled code."""
+"""Newton's method on a square system; the function and its derivative are compiled, the loop is not."""
 
 from collections.abc import Callable
 from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
-from jax import lax
-from jaxtyping import Array, Bool, Float, Int
+import numpy as np
+from jaxtyping import Float
 
-Vector = Float[Array, " n"]
+Vector = Float[np.ndarray, " n"]
+Matrix = Float[np.ndarray, "n n"]
 
 
 class Solution(NamedTuple):
-    """Where Newton's method ended: the point, the largest residual there, the iterations, and whether it converged."""
+    """Where Newton's method ended.
+
+    **Attributes:** `point`: z; `jacobian` and the largest `residual`: of the iterate before the last step, which was
+    within the tolerance if `converged`; `iterations`: steps taken.
+    """
 
     point: Vector
-    residual: Float[Array, ""]
-    iterations: Int[Array, ""]
-    converged: Bool[Array, ""]
-
-
-class _State(NamedTuple):
-    point: Vector
-    value: Vector
-    jacobian: Float[Array, "n n"]
-    step: Float[Array, ""]
-    iterations: Int[Array, ""]
+    jacobian: Matrix
+    residual: float
+    iterations: int
+    converged: bool
 
 
 def newton(
-    function: Callable[[Vector], Vector], guess: Vector, tolerance: Float[Array, ""], iterations: Int[Array, ""]
+    evaluate: Callable[[Vector], tuple[Vector, Matrix]], guess: Vector, tolerance: float, iterations: int
 ) -> Solution:
-    """Solve function(z) = 0 from a guess.
+    """Solve for a zero of a function from a guess.
 
-    It has converged once the last step and the residual are within `tolerance` (of 1 + max |z|, and of 1): the
-    step before the last one then had an error of about its square root.
+    It has converged once a step is within `tolerance` (of 1 + max |z|) and so was the residual before it; the error
+    that is left is of the order of the square of that step.
+
+    **Arguments:** `evaluate`: returns the function and its Jacobian.
     """
+    point, converged, taken = guess, False, 0
+    while True:
+        value, jacobian = evaluate(point)
+        residual, taken = float(np.max(np.abs(value))), taken + 1
+        step = _step(value, jacobian, solved=residual <= tolerance)
+        if step is not None:
+            point = point + step
+            size = np.max(np.abs(step))
+            converged = bool(size <= tolerance * (1.0 + np.max(np.abs(point))) and residual <= tolerance)
+        if step is None or converged or taken == iterations:
+            return Solution(point, jacobian, residual, taken, converged)
 
-    def evaluate(point: Vector) -> tuple[Vector, Array]:
-        jacobian, value = jax.jacfwd(lambda z: (function(z),) * 2, has_aux=True)(point)
-        return value, jacobian
 
-    def done(state: _State) -> Array:
-        small = state.step <= tolerance * (1.0 + jnp.max(jnp.abs(state.point)))
-        return small & (jnp.max(jnp.abs(state.value)) <= tolerance)
-
-    def running(state: _State) -> Array:
-        return ~done(state) & (state.iterations < iterations) & jnp.isfinite(state.value).all()
-
-    def improve(state: _State) -> _State:
-        step = jnp.linalg.solve(state.jacobian, -state.value)
-        point = state.point + step
-        return _State(point, *evaluate(point), jnp.max(jnp.abs(step)), state.iterations + 1)
-
-    start = _State(guess, *evaluate(guess), jnp.asarray(jnp.inf), jnp.zeros_like(iterations))
-    end = lax.while_loop(running, improve, start)
-    return Solution(end.point, jnp.max(jnp.abs(end.value)), end.iterations, done(end))
+def _step(value: Vector, jacobian: Matrix, solved: bool) -> Vector | None:
+    """Return the Newton step, or `None` where there is none."""
+    if not (np.isfinite(value).all() and np.isfinite(jacobian).all()):
+        return None
+    try:
+        return np.linalg.solve(jacobian, -value)
+    except np.linalg.LinAlgError:
+        # Where the Jacobian is singular a solution is one all the same.
+        return np.zeros_like(value) if solved else None

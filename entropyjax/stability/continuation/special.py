@@ -2,19 +2,19 @@
 
 from typing import NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
 
 from entropyjax.stability.continuation.curve import Curve
-from entropyjax.stability.continuation.locate import bracket, solve_point, solve_test, state_jacobian
-from entropyjax.stability.continuation.systems import AbstractSystem, BranchPoint, Equilibrium, Fold, Hopf
+from entropyjax.stability.continuation.locate import bracket, solve_square
+from entropyjax.stability.continuation.systems import BranchPoint, Equilibrium, Fold, Hopf
 from entropyjax.stability.continuation.trace import Row
 
 _UNFOLDING = 1e-8
 """Largest unfolding b of a branch point that still counts as zero."""
 _SAME = 1e-4
 """Scaled distance within which two special points are one."""
+_SHARP = 1e-6
+"""Largest test function at a point that was bracketed to the last digits."""
 
 
 class Located(NamedTuple):
@@ -24,128 +24,112 @@ class Located(NamedTuple):
 
     - `kind`: "fold", "hopf", "branch_point", "cusp" or "bogdanov_takens"; "unclassified" where the stability
       changes and no test function says why.
-    - `between`: the two points of the branch that it lies between.
-    - `share`: the bracket, as shares of the chord between them.
+    - `place`: the point of the branch that it comes after. `share`: its bracket, as shares of the chord to the next.
     - `point`, `tangent`: z, and the unit tangent of the branch there.
+    - `jacobian`: F_y.
     - `residual`: largest residual of the point's own equations.
-    - `converged`: whether they were solved; otherwise the point is the middle of the bracket.
+    - `converged`: whether they were solved; otherwise the point is the end of the bracketing.
     - `omega`: frequency of a Hopf point in 1/step, else 0.
     """
 
     kind: str
-    between: tuple[int, int]
+    place: int
     share: tuple[float, float]
     point: np.ndarray
     tangent: np.ndarray
+    jacobian: np.ndarray
     residual: float
     converged: bool
     omega: float = 0.0
 
 
-class _Interval(NamedTuple):
-    """Two neighbouring points of a branch, with the reference of the first."""
-
-    place: int
-    begin: Array
-    end: Array
-    reference: Array
-
-
-def locate(curve: Curve, rows: Row, tests: np.ndarray, unstable: np.ndarray, tolerance: Array) -> list[Located]:
+def locate(curve: Curve, rows: list[Row], unstable: np.ndarray, tolerance: float) -> list[Located]:
     """Return the special points of a branch in its order.
 
-    **Arguments:** `rows`: the branch's points; `tests`: their test functions; `unstable`: their numbers of unstable
-    eigenvalues.
+    **Arguments:** `rows`: the branch's points; `unstable`: their numbers of unstable eigenvalues.
     """
-    signs, found = _signs(tests), []
-    for place in range(len(tests) - 1):
+    signs, found = _signs(rows), []
+    for place in range(len(rows) - 1):
         changed = np.flatnonzero(signs[place] * signs[place + 1] < 0.0)
-        if not changed.size and unstable[place] == unstable[place + 1]:
-            continue
-        interval = _Interval(place, *map(jnp.asarray, (*rows.point[place : place + 2], rows.reference[place])))
-        solved = [_solve(curve, interval, int(which), bool(signs[place, which] > 0.0), tolerance) for which in changed]
+        solved = [_solve(curve, rows, place, int(which), bool(signs[place, which] > 0.0), tolerance) for which in changed]
         here = [one for one in solved if one is not None]
         if not here and unstable[place] != unstable[place + 1]:
-            here = [_unclassified(rows, place)]
+            here = [_unclassified(curve, rows, place)]
         found += sorted(here, key=lambda one: one.share)
     return _without_doubles(found, curve)
 
 
-def _signs(tests: np.ndarray) -> np.ndarray:
+def _signs(rows: list[Row]) -> np.ndarray:
     """Return the signs of the test functions; an exact zero has that of the point before it."""
-    signs = np.sign(tests)
+    signs = np.sign([row.tests for row in rows])
     for place in range(1, len(signs)):
         signs[place] = np.where(signs[place] == 0.0, signs[place - 1], signs[place])
     return signs
 
 
-def _solve(curve: Curve, interval: _Interval, which: int, positive: bool, tolerance: Array) -> Located | None:
+def _solve(curve: Curve, rows: list[Row], place: int, which: int, positive: bool, tolerance: float) -> Located | None:
     """Return the special point of one test function, or `None` if the sign change is no bifurcation."""
-    ends = (interval.begin, interval.end)
-    about = bracket(curve, ends, interval.reference, (jnp.asarray(which), jnp.asarray(positive)), tolerance)
-    kind, omega = curve.system.test_names[which], 0.0
-    if isinstance(curve.system, Equilibrium):
-        jacobian = state_jacobian(curve, about.point)
-        system = _SYSTEMS[kind](jacobian)
-        if system is None:
-            # Two opposite real eigenvalues: a neutral saddle.
-            return None
-        own = Curve(system, curve.problem, curve.lenses)
-        unknowns, reference = system.seed(jacobian)
-        y, theta = about.point[: curve.n], about.point[curve.n :]
-        solution = solve_point(own, jnp.concatenate([y, unknowns, theta]), reference, tolerance)
-        u, theta = own.split(solution.point)
-        point = jnp.concatenate([u[: curve.n], theta])
-        converged = bool(solution.converged) and _genuine(system, u)
-        if isinstance(system, Hopf):
-            omega = float(jnp.sqrt(jnp.maximum(system.omega_squared(u), 0.0)))
-    else:
-        reference = curve.refresh(about.point, interval.reference)
-        solution = solve_test(curve, about.point, reference, jnp.asarray(which), tolerance)
-        point, converged = solution.point, bool(solution.converged)
-    converged = converged and _within(curve, interval, np.asarray(point))
-    share = (float(about.share[0]), float(about.share[1]))
-    at = np.asarray(point if converged else about.point)
-    between = (interval.place, interval.place + 1)
-    return Located(kind, between, share, at, np.asarray(about.tangent), float(solution.residual), converged, omega)
+    begin, end = rows[place], rows[place + 1]
+    about = bracket(curve, begin, end, which, positive, tolerance)
+    row = about.row
+    rough = Located(
+        kind=curve.system.test_names[which],
+        place=place,
+        share=about.share,
+        point=row.point,
+        tangent=row.tangent,
+        jacobian=row.jacobian[: curve.n, : curve.n],
+        residual=max(row.residual, abs(float(row.tests[which]))),
+        converged=False,
+    )
+    if not isinstance(curve.system, Equilibrium):
+        sharp = about.share[1] - about.share[0] < tolerance and rough.residual < _SHARP
+        return rough._replace(converged=sharp)
+    return _refined(curve, rough, begin, end, tolerance)
 
 
 _SYSTEMS = {"fold": lambda _: Fold(), "branch_point": lambda _: BranchPoint(), "hopf": Hopf.at}
 
 
-def _genuine(system: AbstractSystem, u: Array) -> bool:
-    """Return whether a solution of the equations is what they stand for."""
-    if isinstance(system, BranchPoint):
-        return abs(float(u[-1])) <= _UNFOLDING
-    return not isinstance(system, Hopf) or float(u[-1]) > 0.0
-
-
-def _within(curve: Curve, interval: _Interval, point: np.ndarray) -> bool:
-    """Return whether a point lies beside the chord of its interval, in state and parameters."""
-    begin, end, at = (_seen(curve, np.asarray(z)) for z in (interval.begin, interval.end, point))
-    chord = end - begin
-    length = float(chord @ chord)
-    share = float((at - begin) @ chord) / length
-    return -0.05 <= share <= 1.05 and float((at - begin) @ (at - begin)) <= 2.0 * length
-
-
-def _seen(curve: Curve, z: np.ndarray) -> np.ndarray:
-    """Return the state and the parameters of z, without what else a system solves for."""
-    return np.concatenate([z[: curve.n], z[z.size - len(curve.lenses) :]])
-
-
-def _unclassified(rows: Row, place: int) -> Located:
-    middle = 0.5 * (rows.point[place] + rows.point[place + 1])
-    return Located(
-        "unclassified", (place, place + 1), (0.0, 1.0), middle, np.asarray(rows.tangent[place]), np.nan, False
+def _refined(curve: Curve, rough: Located, begin: Row, end: Row, tolerance: float) -> Located | None:
+    """Solve the equations of a special point on a branch of equilibria; return `None` for a neutral saddle."""
+    system = _SYSTEMS[rough.kind](rough.jacobian)
+    if system is None:
+        return None
+    own = Curve(system, curve.problem, curve.lenses)
+    unknowns, reference = system.seed(rough.jacobian)
+    y, theta = np.split(rough.point, [curve.n])
+    found = solve_square(own, np.concatenate([y, unknowns, theta]), reference, tolerance)
+    genuine = not isinstance(system, BranchPoint) or abs(found.point[-2]) <= _UNFOLDING
+    point = own.seen(found.point)
+    if not (found.converged and genuine and _beside(begin, end, point)):
+        return rough._replace(residual=found.residual)
+    omega = system.omega(found.point, curve.n) if isinstance(system, Hopf) else 0.0
+    jacobian = found.jacobian[: curve.n, : curve.n]
+    return rough._replace(
+        point=point, jacobian=jacobian, residual=found.residual, converged=True, omega=omega
     )
 
 
+def _beside(begin: Row, end: Row, point: np.ndarray) -> bool:
+    """Return whether a point lies beside the chord between two points."""
+    chord, away = end.point - begin.point, point - begin.point
+    length = chord @ chord
+    return bool(-0.05 <= away @ chord / length <= 1.05 and away @ away <= 2.0 * length)
+
+
+def _unclassified(curve: Curve, rows: list[Row], place: int) -> Located:
+    row = rows[place]
+    middle = 0.5 * (row.point + rows[place + 1].point)
+    jacobian = row.jacobian[: curve.n, : curve.n]
+    return Located("unclassified", place, (0.0, 1.0), middle, row.tangent, jacobian, np.nan, converged=False)
+
+
 def _without_doubles(found: list[Located], curve: Curve) -> list[Located]:
-    """Drop the fold that a branch seems to have where another crosses it (the test function is zero there too)."""
-    crossings = [_seen(curve, one.point) for one in found if one.kind == "branch_point"]
+    """Drop the fold that a branch seems to have where another crosses it: its test function is zero there too."""
+    crossings = [curve.seen(one.point) for one in found if one.kind == "branch_point"]
 
     def crossing(one: Located) -> bool:
-        return any(np.linalg.norm(_seen(curve, one.point) - at) < _SAME for at in crossings)
+        return any(np.linalg.norm(curve.seen(one.point) - at) < _SAME for at in crossings)
 
     return [one for one in found if one.kind != "fold" or not crossing(one)]

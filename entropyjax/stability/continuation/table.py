@@ -1,12 +1,9 @@
-"""From the traces of two walks to a branch in the units of its problem."""
+"""From the rows of two walks to a branch in the units of its problem."""
 
-from typing import Any
+import operator
 
-import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
 
 from entropyjax.stability.continuation.branch import Branch, End, SpecialPoint
 from entropyjax.stability.continuation.curve import Curve
@@ -15,108 +12,82 @@ from entropyjax.stability.continuation.special import Located, locate
 from entropyjax.stability.continuation.trace import Row
 
 _CRITICAL = {"equilibrium": 0, "fold": 1, "hopf": 2}
-"""Eigenvalues that are on the imaginary axis all along a curve."""
+"""Eigenvalues that a curve holds on the imaginary axis."""
 
 
-def make_branch(curve: Curve, rows: Row, start: int, ends: tuple[End, End], tolerance: Array, length: int) -> Branch:
+def make_branch(
+    curve: Curve, rows: list[Row], start: int, ends: tuple[End, End], tolerance: float, length: int
+) -> Branch:
     """Return the branch of a curve.
 
-    **Arguments:** `rows`: its points in order, as numpy arrays; `start`: the place of the first point in them;
-    `length`: rows to pad to, so that branches of every length share their compiled code.
+    **Arguments:** `rows`: its points in order; `start`: the place of the first one in them; `length`: rows to pad
+    to, so that branches of every length share their compiled code.
     """
-    count = len(rows.point)
-    padded = jax.tree.map(lambda part: jnp.asarray(_padded(part, length)), rows)
-    seen = jax.tree.map(lambda part: np.asarray(part)[:count], _examine(curve, padded))
-    parameters, state, columns, tests, jacobians = seen
-    values = _sorted(np.linalg.eigvals(jacobians))
+    points = np.stack([row.point for row in rows])
+    values = _eigenvalues(np.stack([row.jacobian[: curve.n, : curve.n] for row in rows]))
     unstable = _unstable(values, curve.system.kind)
-    pieces = np.linalg.norm(np.diff(rows.point, axis=0), axis=1)
+    pieces = np.linalg.norm(np.diff(points, axis=0), axis=1)
     arclength = np.concatenate([[0.0], np.cumsum(pieces)])
     arclength -= arclength[start]
-    located = locate(curve, rows, tests, unstable, tolerance)
+    seen = curve.describe(points, length)
     return Branch(
         kind=curve.system.kind,
-        parameters=parameters,
-        state=state,
-        columns=columns,
+        parameters=seen.parameters,
+        state=seen.state,
+        columns=seen.columns,
         quantities=_quantities(curve),
         eigenvalues=values,
         unstable=unstable,
         arclength=arclength,
-        steps=np.asarray(rows.step),
-        iterations=np.asarray(rows.iterations),
-        residuals=np.asarray(rows.residual),
-        special=tuple(_special(curve, one, arclength) for one in located),
+        steps=np.array([row.step for row in rows]),
+        iterations=np.array([row.iterations for row in rows]),
+        residuals=np.array([row.residual for row in rows]),
+        special=_special(curve, locate(curve, rows, unstable, tolerance), arclength, length),
         ends=ends,
-        points=np.asarray(rows.point),
-        tangents=np.asarray(rows.tangent),
+        points=points,
+        tangents=np.stack([row.tangent for row in rows]),
     )
 
 
-def _padded(part: np.ndarray, length: int) -> np.ndarray:
-    return np.concatenate([part, np.repeat(part[-1:], length - len(part), axis=0)])
-
-
-@eqx.filter_jit
-def _examine(curve: Curve, rows: Row) -> Any:
-    """Return parameters, states, columns, test functions and Jacobians F_y of points."""
-
-    def one(row: Row) -> Any:
-        tests = curve.tests(row.point, row.tangent, row.reference)
-        _, theta = curve.split(row.point)
-        return *_described(curve, row.point), tests, jax.jacfwd(curve.field)(row.point[: curve.n], theta)
-
-    return jax.vmap(one)(rows)
-
-
-@eqx.filter_jit
-def _describe(curve: Curve, point: Array) -> Any:
-    """Return what `_examine` does of one special point, without tests."""
-    _, theta = curve.split(point)
-    return *_described(curve, point), jax.jacfwd(curve.field)(point[: curve.n], theta)
-
-
-def _described(curve: Curve, point: Array) -> tuple[dict, Any, dict]:
-    problem, (_, theta) = curve.problem, curve.split(point)
-    state = curve.state(point)
-    parameters = {lens.name: lens.value(theta[place]) for place, lens in enumerate(curve.lenses)}
-    columns = dict(zip(problem.names(), point[: curve.n] * curve.scale, strict=True))
-    if problem.record is not None:
-        columns |= problem.record(state, curve.params(theta))
-    return parameters, state, columns
-
-
-def _sorted(values: np.ndarray) -> np.ndarray:
+def _eigenvalues(jacobians: np.ndarray) -> np.ndarray:
+    values = np.linalg.eigvals(jacobians).astype(complex)
     order = np.lexsort((-values.imag, -values.real), axis=-1)
     return np.take_along_axis(values, order, axis=-1)
 
 
 def _unstable(values: np.ndarray, kind: str) -> np.ndarray:
     """Count eigenvalues with a positive real part, without those that the curve holds on the axis."""
-    skip = _CRITICAL[kind]
-    by_distance = np.argsort(np.abs(values if kind == "fold" else values.real), axis=-1, kind="stable")
-    return np.sum(np.take_along_axis(values, by_distance[:, skip:], axis=-1).real > 0.0, axis=-1)
+    distance = np.abs(values if kind == "fold" else values.real)
+    rest = np.argsort(distance, axis=-1, kind="stable")[:, _CRITICAL[kind] :]
+    return np.sum(np.take_along_axis(values, rest, axis=-1).real > 0.0, axis=-1)
 
 
 def _quantities(curve: Curve) -> dict[str, Quantity]:
     return {lens.name: Quantity(lens.symbol, lens.unit) for lens in curve.lenses} | dict(curve.problem.quantities)
 
 
-def _special(curve: Curve, one: Located, arclength: np.ndarray) -> SpecialPoint:
-    described = jax.tree.map(np.asarray, _describe(curve, jnp.asarray(one.point)))
-    parameters, state, columns, jacobian = described
-    here, there = (float(arclength[place]) for place in one.between)
-    return SpecialPoint(
-        kind=one.kind,
-        status="converged" if one.converged else "guess",
-        parameters={name: float(value) for name, value in parameters.items()},
-        state=state,
-        interval=(here + one.share[0] * (there - here), here + one.share[1] * (there - here)),
-        between=one.between,
-        residual=one.residual,
-        omega=one.omega,
-        eigenvalues=_sorted(np.linalg.eigvals(jacobian)),
-        recorded={name: float(value) for name, value in columns.items()},
-        point=one.point,
-        tangent=one.tangent,
-    )
+def _special(curve: Curve, located: list[Located], arclength: np.ndarray, length: int) -> tuple[SpecialPoint, ...]:
+    if not located:
+        return ()
+    seen = curve.describe(np.stack([one.point for one in located]), length)
+    values = _eigenvalues(np.stack([one.jacobian for one in located]))
+    out = []
+    for place, one in enumerate(located):
+        here, there = arclength[one.place : one.place + 2]
+        special = SpecialPoint(
+            kind=one.kind,
+            status="converged" if one.converged else "guess",
+            parameters={name: float(column[place]) for name, column in seen.parameters.items()},
+            state=jax.tree.map(operator.itemgetter(place), seen.state),
+            columns={name: float(column[place]) for name, column in seen.columns.items()},
+            interval=tuple(float(here + share * (there - here)) for share in one.share),
+            between=(one.place, one.place + 1),
+            residual=one.residual,
+            omega=one.omega,
+            eigenvalues=values[place],
+            point=one.point,
+            tangent=one.tangent,
+            jacobian=one.jacobian,
+        )
+        out.append(special)
+    return tuple(out)

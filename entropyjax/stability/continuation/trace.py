@@ -3,50 +3,40 @@
 import enum
 from typing import NamedTuple
 
-import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+import numpy as np
+from jaxtyping import Float
 
 
-class Code(enum.IntEnum):
+class Code(enum.Enum):
     """Why a walk ended."""
 
-    RUNNING = 0
-    BOUND = 1
-    CLOSED = 2
-    POINTS = 3
-    NEWTON = 4
-    TURN = 5
+    BOUND = "met a bound"
+    CLOSED = "came back to its start"
+    POINTS = "took as many points as allowed"
+    NEWTON = "the corrector failed in the smallest step"
+    TURN = "the tangent turned too much in the smallest step"
 
 
 class Row(NamedTuple):
-    """One point: z, the unit tangent, the reference, the step that led here, and the corrector's work and residual."""
+    """One point of a curve.
 
-    point: Float[Array, "*rows size"]
-    tangent: Float[Array, "*rows size"]
-    reference: Float[Array, "*rows n"]
-    step: Float[Array, "*rows"]
-    iterations: Int[Array, "*rows"]
-    residual: Float[Array, "*rows"]
+    **Attributes:** `point`: z; `tangent`: of unit length; `jacobian`: G_z; `reference`: of the curve's system;
+    `tests`: its test functions; `step`: distance of the predictor; `iterations`, `residual`: of the corrector.
+    """
+
+    point: Float[np.ndarray, " size"]
+    tangent: Float[np.ndarray, " size"]
+    jacobian: Float[np.ndarray, "equations size"]
+    reference: Float[np.ndarray, " n"]
+    tests: Float[np.ndarray, " tests"]
+    step: float
+    iterations: int
+    residual: float
 
 
 class Trace(NamedTuple):
-    """The first `count` rows of a walk, its `Code`, and the place in z of the bound that it met, if any."""
+    """The points of a walk, why it ended, and the place in z of the bound that it met, if any."""
 
-    rows: Row
-    count: Int[Array, ""]
-    code: Int[Array, ""]
-    coordinate: Int[Array, ""]
-
-
-def begin(start: Row, length: int) -> Trace:
-    """Return a trace with room for `length` rows and the first one written."""
-    rows = Row(*(jnp.zeros((length, *part.shape), part.dtype).at[0].set(part) for part in start))
-    one = jnp.ones((), jnp.int64)
-    return Trace(rows, one, jnp.asarray(int(Code.RUNNING)), one)
-
-
-def append(trace: Trace, row: Row, accepted: Array, code: Array, coordinate: Array) -> Trace:
-    """Return the trace with a row more if it is `accepted`."""
-    place = trace.count
-    rows = (old.at[place].set(jnp.where(accepted, new, old[place])) for old, new in zip(trace.rows, row, strict=True))
-    return Trace(Row(*rows), place + accepted.astype(place.dtype), code, coordinate)
+    rows: list[Row]
+    code: Code
+    coordinate: int = -1

@@ -5,41 +5,43 @@ from collections.abc import Callable
 from typing import ClassVar
 
 import equinox as eqx
+import numpy as np
 from jaxtyping import Array, Float
 
 Field = Callable[[Array, Array], Array]
 """Called as `field(y, theta)`; the scaled residual F of the state y and the free parameters theta."""
-Vector = Float[Array, " n"]
+Vector = Float[np.ndarray, " n"]
+Matrix = Float[np.ndarray, "n n"]
 
 
 class AbstractSystem(eqx.Module):
-    """Equations of a kind of point in unknowns u = (y, ...) and the free parameters theta.
+    """Equations G of a kind of point in unknowns u = (y, ...) and the free parameters theta; the first are F = 0.
 
     With as many parameters as make the system square it locates a point; with one more it defines a curve of
     such points, which continuation follows. A system may use a *reference*, a vector that is fixed during a
-    step and renewed after it.
+    step and renewed after it. The equations are in JAX; all else follows from G_z on the host.
     """
 
     kind: ClassVar[str]
     """Name of the points."""
-    codimension: ClassVar[int]
-    """Free parameters that make the system square."""
     test_names: ClassVar[tuple[str, ...]]
     """Special points that `tests` finds on a curve."""
+    parity: ClassVar[tuple[float, ...]]
+    """Sign of each test function after a reversal of the tangent."""
 
     @abc.abstractmethod
-    def equations(self, field: Field, u: Array, theta: Array, reference: Vector) -> Array:
+    def equations(self, field: Field, u: Array, theta: Array, reference: Array) -> Array:
         """Return the residual of every equation."""
 
     @abc.abstractmethod
-    def seed(self, jacobian: Float[Array, "n n"]) -> tuple[Array, Vector]:
+    def seed(self, jacobian: Matrix) -> tuple[np.ndarray, Vector]:
         """Return a guess of the unknowns after y, and the reference, at a point where F_y is `jacobian`."""
 
-    def refresh(self, field: Field, u: Array, theta: Array, reference: Vector) -> Vector:
-        """Return the reference at a point, continuous along a curve."""
-        del field, u, theta
-        return reference
+    @abc.abstractmethod
+    def tests(self, z: np.ndarray, jacobian: np.ndarray, tangent: np.ndarray, reference: Vector) -> np.ndarray:
+        """Return the test functions at a point of a curve, given G_z there, one for each of `test_names`."""
 
-    def tests(self, field: Field, u: Array, theta: Array, tangent: Array, reference: Vector) -> Array:
-        """Return the test functions at a point of a curve with this unit tangent, one for each of `test_names`."""
-        raise NotImplementedError(f"No curve of the points of {type(self).__name__} is followed.")
+    def refresh(self, z: np.ndarray, jacobian: np.ndarray, reference: Vector) -> Vector:
+        """Return the reference at a point, continuous along a curve."""
+        del z, jacobian
+        return reference

@@ -2,12 +2,11 @@
 
 from typing import ClassVar
 
-import jax
-import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
-from entropyjax.stability.continuation.linear import pair_sums, signed_root
-from entropyjax.stability.continuation.systems.base import AbstractSystem, Field, Vector
+from entropyjax.stability.continuation.linear import bordered, pair_sums, signed_root
+from entropyjax.stability.continuation.systems.base import AbstractSystem, Field, Matrix, Vector
 
 
 class Equilibrium(AbstractSystem):
@@ -18,19 +17,18 @@ class Equilibrium(AbstractSystem):
     """
 
     kind: ClassVar[str] = "equilibrium"
-    codimension: ClassVar[int] = 0
     test_names: ClassVar[tuple[str, ...]] = ("fold", "branch_point", "hopf")
+    parity: ClassVar[tuple[float, ...]] = (-1.0, -1.0, 1.0)
 
-    def equations(self, field: Field, u: Array, theta: Array, reference: Vector) -> Array:
+    def equations(self, field: Field, u: Array, theta: Array, reference: Array) -> Array:
         del reference
         return field(u, theta)
 
-    def seed(self, jacobian: Array) -> tuple[Array, Vector]:
-        return jnp.zeros(0), jnp.zeros(jacobian.shape[0])
+    def seed(self, jacobian: Matrix) -> tuple[np.ndarray, Vector]:
+        return np.zeros(0), np.zeros(len(jacobian))
 
-    def tests(self, field: Field, u: Array, theta: Array, tangent: Array, reference: Vector) -> Array:
-        del reference
-        by_state, by_theta = jax.jacfwd(field, argnums=(0, 1))(u, theta)
-        bordered = jnp.concatenate([jnp.concatenate([by_state, by_theta], 1), tangent[None, :]])
-        pairs = signed_root(pair_sums(by_state)) if u.size > 1 else jnp.ones(())
-        return jnp.stack([tangent[-1], signed_root(bordered), pairs])
+    def tests(self, z: np.ndarray, jacobian: np.ndarray, tangent: np.ndarray, reference: Vector) -> np.ndarray:
+        del z, reference
+        n = len(jacobian)
+        pairs = signed_root(pair_sums(jacobian[:, :n])) if n > 1 else 1.0
+        return np.array([tangent[-1], signed_root(bordered(jacobian, tangent)), pairs])

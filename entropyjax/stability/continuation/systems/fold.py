@@ -4,10 +4,11 @@ from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
-from entropyjax.stability.continuation.linear import last, null_vectors, unit
-from entropyjax.stability.continuation.systems.base import AbstractSystem, Field, Vector
+from entropyjax.stability.continuation.linear import bordered, null_vectors, unit
+from entropyjax.stability.continuation.systems.base import AbstractSystem, Field, Matrix, Vector
 
 
 class Fold(AbstractSystem):
@@ -18,32 +19,29 @@ class Fold(AbstractSystem):
     """
 
     kind: ClassVar[str] = "fold"
-    codimension: ClassVar[int] = 1
     test_names: ClassVar[tuple[str, ...]] = ("cusp", "bogdanov_takens")
+    parity: ClassVar[tuple[float, ...]] = (1.0, 1.0)
 
-    def equations(self, field: Field, u: Array, theta: Array, reference: Vector) -> Array:
+    def equations(self, field: Field, u: Array, theta: Array, reference: Array) -> Array:
         del reference
         y, v = jnp.split(u, 2)
         value, pushed = jax.jvp(lambda at: field(at, theta), (y,), (v,))
         return jnp.concatenate([value, pushed, jnp.atleast_1d(v @ v - 1.0)])
 
-    def seed(self, jacobian: Array) -> tuple[Array, Vector]:
+    def seed(self, jacobian: Matrix) -> tuple[np.ndarray, Vector]:
         return null_vectors(jacobian)[:, 0], null_vectors(jacobian.T)[:, 0]
 
-    def refresh(self, field: Field, u: Array, theta: Array, reference: Vector) -> Vector:
-        y, v = jnp.split(u, 2)
-        # Bordered, so that it is smooth in u and keeps its sign.
-        transposed = jax.jacfwd(field)(y, theta).T
-        top = jnp.concatenate([transposed, v[:, None]], 1)
-        bottom = jnp.append(reference, 0.0)
-        return unit(jnp.linalg.solve(jnp.concatenate([top, bottom[None, :]]), last(v.size + 1))[:-1])
+    def refresh(self, z: np.ndarray, jacobian: np.ndarray, reference: Vector) -> Vector:
+        # Bordered, so that it is smooth in z and keeps its sign.
+        n = reference.size
+        top = np.concatenate([jacobian[:n, :n].T, z[n : 2 * n, None]], axis=1)
+        matrix = bordered(top, np.append(reference, 0.0))
+        return unit(np.linalg.solve(matrix, np.eye(n + 1)[-1])[:-1])
 
-    def tests(self, field: Field, u: Array, theta: Array, tangent: Array, reference: Vector) -> Array:
+    def tests(self, z: np.ndarray, jacobian: np.ndarray, tangent: np.ndarray, reference: Vector) -> np.ndarray:
         del tangent
-        y, v = jnp.split(u, 2)
-        w = self.refresh(field, u, theta, reference)
-
-        def push(at: Array) -> Array:
-            return jax.jvp(lambda y: field(y, theta), (at,), (v,))[1]
-
-        return jnp.stack([w @ jax.jvp(push, (y,), (v,))[1], w @ v])
+        n = reference.size
+        v = z[n : 2 * n]
+        # These rows of G_z are the derivative of F_y v by y, hence F_yy[v, .].
+        curvature = jacobian[n : 2 * n, :n] @ v
+        return np.array([reference @ curvature, reference @ v])

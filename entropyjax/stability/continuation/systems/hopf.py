@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from entropyjax.stability.continuation.linear import null_vectors, unit
-from entropyjax.stability.continuation.systems.base import AbstractSystem, Field, Vector
+from entropyjax.stability.continuation.systems.base import AbstractSystem, Field, Matrix, Vector
 
 
 class Hopf(AbstractSystem):
@@ -24,51 +24,47 @@ class Hopf(AbstractSystem):
     rate: Float[Array, ""]
 
     kind: ClassVar[str] = "hopf"
-    codimension: ClassVar[int] = 1
     test_names: ClassVar[tuple[str, ...]] = ("bogdanov_takens",)
+    parity: ClassVar[tuple[float, ...]] = (1.0,)
 
     @classmethod
-    def at(cls, jacobian: Array) -> "Hopf | None":
+    def at(cls, jacobian: Matrix) -> "Hopf | None":
         """Return the system for the complex pair of `jacobian` closest to the imaginary axis; `None` without one."""
-        values = np.linalg.eigvals(np.asarray(jacobian))
+        values = np.linalg.eigvals(jacobian)
         pairs = values[values.imag > 0.0]
         if not pairs.size:
             return None
-        return cls(jnp.asarray(pairs[np.argmin(np.abs(pairs.real))].imag))
+        return cls(jnp.asarray(pairs[np.argmin(np.abs(pairs.real))].imag, jnp.float64))
 
-    def equations(self, field: Field, u: Array, theta: Array, reference: Vector) -> Array:
-        y, v, k = _split(u)
+    def equations(self, field: Field, u: Array, theta: Array, reference: Array) -> Array:
+        y, v = jnp.split(u[:-1], 2)
 
         def push(direction: Array) -> Array:
             return jax.jvp(lambda at: field(at, theta), (y,), (direction,))[1] / self.rate
 
-        critical = push(push(v)) + k * v
+        critical = push(push(v)) + u[-1] * v
         return jnp.concatenate([field(y, theta), critical, jnp.stack([v @ v - 1.0, reference @ v])])
 
-    def seed(self, jacobian: Array) -> tuple[Array, Vector]:
-        plane = null_vectors(_squared(jacobian / self.rate, jnp.ones(())), 2)
-        return jnp.append(plane[:, 0], 1.0), plane[:, 1]
+    def seed(self, jacobian: Matrix) -> tuple[np.ndarray, Vector]:
+        plane = self._plane(jacobian, 1.0)
+        return np.append(plane[:, 0], 1.0), plane[:, 1]
 
-    def refresh(self, field: Field, u: Array, theta: Array, reference: Vector) -> Vector:
-        y, v, k = _split(u)
-        plane = null_vectors(_squared(jax.jacfwd(field)(y, theta) / self.rate, k), 2)
-        along = plane.T @ v
-        across = unit(plane @ jnp.stack([-along[1], along[0]]))
-        return jnp.where(across @ reference < 0.0, -across, across)
+    def refresh(self, z: np.ndarray, jacobian: np.ndarray, reference: Vector) -> Vector:
+        n = reference.size
+        plane = self._plane(jacobian[:n, :n], z[2 * n])
+        along = plane.T @ z[n : 2 * n]
+        across = unit(plane @ np.array([-along[1], along[0]]))
+        return across if across @ reference >= 0.0 else -across
 
-    def tests(self, field: Field, u: Array, theta: Array, tangent: Array, reference: Vector) -> Array:
-        del field, theta, tangent, reference
-        return u[-1:]
+    def tests(self, z: np.ndarray, jacobian: np.ndarray, tangent: np.ndarray, reference: Vector) -> np.ndarray:
+        del jacobian, tangent
+        n = reference.size
+        return z[2 * n : 2 * n + 1]
 
-    def omega_squared(self, u: Array) -> Array:
-        """Return omega^2 in 1/step^2."""
-        return u[-1] * self.rate**2
+    def omega(self, z: np.ndarray, n: int) -> float:
+        """Return the frequency in 1/step of a point z with n components of the state; 0 for a neutral saddle."""
+        return float(self.rate) * float(np.sqrt(np.maximum(z[2 * n], 0.0)))
 
-
-def _split(u: Array) -> tuple[Array, Array, Array]:
-    y, v = jnp.split(u[:-1], 2)
-    return y, v, u[-1]
-
-
-def _squared(jacobian: Array, k: Array) -> Array:
-    return jacobian @ jacobian + k * jnp.eye(jacobian.shape[0])
+    def _plane(self, jacobian: Matrix, k: float) -> Float[np.ndarray, "n 2"]:
+        scaled = jacobian / float(self.rate)
+        return null_vectors(scaled @ scaled + k * np.eye(len(jacobian)), 2)

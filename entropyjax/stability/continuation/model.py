@@ -1,0 +1,122 @@
+"""The problem of a model: its ODE without the progress, which has no equilibrium of its own to find."""
+
+import collections
+import functools
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Float
+
+from entropyjax.models import AbstractModel
+from entropyjax.stability.continuation.arrays import as_float64, require_float64
+from entropyjax.stability.continuation.errors import ContinuationError
+from entropyjax.stability.continuation.lens import Lens
+from entropyjax.stability.continuation.problem import Problem, Quantity
+
+_PROGRESS = "progress"
+_SETTLING = 160
+
+
+def from_model(
+    model: AbstractModel, params: Any, lens: Lens | str, state0: Any = None, *, scale: Any = None
+) -> Problem:
+    """Return the problem of a model's fixed points: those of its drift with the progress s at rest.
+
+    At a fixed point s = 1, or s = s(0) where kappa = 0; ds/dt vanishes identically in the second case and with
+    kappa q in the first, so s is no unknown. The state is what else the model has, as (x, c) of the star. Every
+    observable is recorded.
+
+    **Arguments:**
+
+    - `params`: of one lane.
+    - `lens`: the free parameter, or its name.
+    - `state0`: a state of the model near the fixed point to start from; by default the one that the ODE leads to
+      from the model's initial state, by implicit Euler steps of growing length.
+    - `scale`: as for `Problem`.
+
+    **Raises:** `ContinuationError` if the ODE leads to no fixed point, and as `Problem`.
+    """
+    require_float64()
+    params = as_float64(params, "parameters")
+    drift = _Drift(model)
+    given = model.initial_state(params) if state0 is None else state0
+    start = drift.reduced(as_float64(given, "start state"))
+    if state0 is None:
+        start = _settle(drift, start, params)
+        if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(start)):
+            raise ContinuationError(
+                f"From its initial state the ODE of {type(model).__name__} leads to no fixed point. Without "
+                "forgetting (compaction_rate + reflexion_rate = 0) there is none; otherwise give a state near one as "
+                "state0."
+            )
+    domain = drift.reduced(model.domain)
+    lower, upper = (
+        type(start)(*(jnp.full_like(leaf, end) for leaf, end in zip(start, ends, strict=True)))
+        for ends in zip(*domain, strict=True)
+    )
+    return Problem(
+        drift,
+        start,
+        params,
+        lens,
+        bounds=(lower, upper),
+        scale=scale,
+        record=_Observables(drift),
+        quantities={name: Quantity(item.symbol, item.unit) for name, item in model.observables.items()},
+    )
+
+
+class _Drift(eqx.Module):
+    """The drift of a model on its state without the progress."""
+
+    model: AbstractModel
+
+    def __call__(self, state: Any, params: Any) -> Any:
+        return self.reduced(self.model.drift(jnp.zeros(()), self.whole(state, params), params))
+
+    def reduced(self, state: Any) -> Any:
+        """Return a state without its progress."""
+        names = tuple(name for name in state._fields if name != _PROGRESS)
+        return state if names == state._fields else _reduced(names)(*(getattr(state, name) for name in names))
+
+    def whole(self, state: Any, params: Any) -> Any:
+        """Return the model's state with the progress at rest."""
+        kind = type(self.model.domain)
+        if _PROGRESS not in kind._fields:
+            return state
+        moving = params.resolution_rate > 0.0
+        return kind(**state._asdict(), **{_PROGRESS: jnp.where(moving, 1.0, params.initial_progress)})
+
+
+@functools.cache
+def _reduced(names: tuple[str, ...]) -> Any:
+    # One class for equal fields, so that states of two problems have one structure.
+    return collections.namedtuple("ReducedState", names)
+
+
+class _Observables(eqx.Module):
+    """Every observable of a model at a reduced state."""
+
+    drift: _Drift
+
+    def __call__(self, state: Any, params: Any) -> dict[str, Array]:
+        return self.drift.model.observe(self.drift.whole(state, params), params)
+
+
+@eqx.filter_jit
+def _settle(drift: _Drift, state: Any, params: Any) -> Any:
+    """Return where linearly implicit Euler steps of growing length end."""
+    start, unravel = ravel_pytree(state)
+
+    def field(y: Float[Array, " n"]) -> Float[Array, " n"]:
+        return ravel_pytree(drift(unravel(y), params))[0]
+
+    def step(count: Array, y: Float[Array, " n"]) -> Float[Array, " n"]:
+        length = 0.1 * 1.15 ** count.astype(y.dtype)
+        return y + jnp.linalg.solve(jnp.eye(y.size) / length - jax.jacfwd(field)(y), field(y))
+
+    return unravel(jax.lax.fori_loop(0, _SETTLING, step, start))
