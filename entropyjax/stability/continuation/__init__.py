@@ -16,3 +16,4 @@ from entropyjax.stability.continuation.follow import (
 from entropyjax.stability.continuation.lens import Lens as Lens
 from entropyjax.stability.continuation.model import from_model as from_model
 from entropyjax.stability.continuation.problem import Problem as Problem, Quantity as Quantity
+from entropyjax.stability.continuation.switch import switch_branch as switch_branch

@@ -10,13 +10,15 @@ from jaxtyping import Bool, Complex, Float, Int
 from entropyjax.stability.continuation.problem import Quantity
 
 NAMES = {
-    "equilibrium": "equilibria",
-    "fold": "folds",
-    "hopf": "Hopf points",
+    "fold": "fold",
+    "hopf": "Hopf point",
     "branch_point": "branch point",
+    "cusp": "cusp",
     "bogdanov_takens": "Bogdanov-Takens point",
     "unclassified": "unclassified change of stability",
 }
+"""Names of special points."""
+_PLURALS = {"equilibrium": "equilibria", "fold": "folds", "hopf": "Hopf points"}
 
 
 class End(NamedTuple):
@@ -62,7 +64,7 @@ class SpecialPoint(NamedTuple):
         where = ", ".join(f"{name} = {value:.10g}" for name, value in self.parameters.items())
         frequency = f", omega = {self.omega:.6g}/step" if self.kind == "hopf" else ""
         doubt = "" if self.status == "converged" else f" ({self.status})"
-        return f"{NAMES.get(self.kind, self.kind).replace('folds', 'fold')} at {where}{frequency}{doubt}"
+        return f"{NAMES[self.kind]} at {where}{frequency}{doubt}"
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -118,9 +120,11 @@ class Branch:
         return tuple(point for point in self.special if point.kind == kind)
 
     def __str__(self) -> str:
-        spans = ", ".join(f"{name} {values.min():.6g} to {values.max():.6g}" for name, values in self.parameters.items())
+        spans = ", ".join(
+            f"{name} {values.min():.6g} to {values.max():.6g}" for name, values in self.parameters.items()
+        )
         whole = "partial branch" if self.partial else "branch"
-        lines = [f"{whole} of {NAMES[self.kind]} over {spans}: {len(self)} points, {self.stable.sum()} stable"]
+        lines = [f"{whole} of {_PLURALS[self.kind]} over {spans}: {len(self)} points, {self.stable.sum()} stable"]
         lines += [f"  {point}" for point in self.special]
         return "\n".join([*lines, f"  first end: {self.ends[0].sentence}", f"  last end: {self.ends[1].sentence}"])
 

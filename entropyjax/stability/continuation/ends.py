@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from entropyjax.stability.continuation.algorithm import AbstractAlgorithm, Natural
 from entropyjax.stability.continuation.branch import End
 from entropyjax.stability.continuation.curve import Curve
 from entropyjax.stability.continuation.trace import Code, Row, Trace
@@ -27,25 +28,26 @@ def joined(traces: Mapping[float, Trace], parity: Sequence[float]) -> tuple[list
     return behind + ahead[1 if behind else 0 :], max(len(behind) - 1, 0)
 
 
-def ends_of(curve: Curve, traces: Mapping[float, Trace]) -> tuple[End, End]:
+def ends_of(curve: Curve, algorithm: AbstractAlgorithm, traces: Mapping[float, Trace]) -> tuple[End, End]:
     """Return why a branch ends at its first point (of the walk backward) and at its last one."""
     if any(trace.code is Code.CLOSED for trace in traces.values()):
         return _CLOSED, _CLOSED
-    behind, ahead = (_end(curve, traces[way]) if way in traces else _BEGUN for way in (-1.0, 1.0))
+    behind, ahead = (_end(curve, algorithm, traces[way]) if way in traces else _BEGUN for way in (-1.0, 1.0))
     return behind, ahead
 
 
-def _end(curve: Curve, trace: Trace) -> End:
+def _end(curve: Curve, algorithm: AbstractAlgorithm, trace: Trace) -> End:
     place = ", ".join(f"{name} = {value:.6g}" for name, value in _values(curve, trace.rows[-1].point).items())
+    hint = "; natural continuation cannot pass a fold, PseudoArclength can" if isinstance(algorithm, Natural) else ""
     match trace.code:
         case Code.BOUND:
             return End(f"{_coordinate(curve, trace)} met its bound at {place}", False)
         case Code.POINTS:
             return End(f"{len(trace.rows)} points were taken, all that StepControl.points allows, at {place}", True)
         case Code.TURN:
-            return End(f"the branch turns by more than StepControl.angle in the smallest step, at {place}", True)
+            return End(f"the branch turns by more than StepControl.angle in the smallest step, at {place}{hint}", True)
         case _:
-            return End(f"the corrector failed in the smallest step, at {place}", True)
+            return End(f"the corrector failed in the smallest step, at {place}{hint}", True)
 
 
 def _values(curve: Curve, z: np.ndarray) -> dict[str, float]:

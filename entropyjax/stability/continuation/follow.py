@@ -1,6 +1,5 @@
 """What a user calls: branches of equilibria, curves of folds and of Hopf points."""
 
-from collections.abc import Callable
 from typing import Any, Literal
 
 import jax
@@ -62,7 +61,7 @@ def continue_fold(
 
     **Raises:** `ContinuationError` if `point` is no fold, or the second parameter is the first one.
     """
-    return _follow_special(problem, point, second, "fold", lambda _: Fold(), control, direction)
+    return _follow_special(problem, point, second, Fold(), control, direction)
 
 
 def continue_hopf(
@@ -77,7 +76,7 @@ def continue_hopf(
 
     Beyond a Bogdanov-Takens point the curve goes on as one of neutral saddles, whose omega^2 is negative.
     """
-    return _follow_special(problem, point, second, "hopf", Hopf.at, control, direction)
+    return _follow_special(problem, point, second, Hopf(), control, direction)
 
 
 def follow(
@@ -94,7 +93,7 @@ def follow(
             turned = start if way > 0.0 else reversed_row(start, parity)
             traces[way] = walk(curve, algorithm, control, bounds, turned)
     rows, place = joined(traces, parity)
-    return make_branch(curve, rows, place, ends_of(curve, traces), control.tolerance, 2 * control.points)
+    return make_branch(curve, rows, place, ends_of(curve, algorithm, traces), control.tolerance, 2 * control.points)
 
 
 def start_row(curve: Curve, guess: Point, reference: np.ndarray, control: StepControl) -> Row | None:
@@ -130,8 +129,8 @@ def _equilibrium(curve: Curve, control: StepControl) -> Row:
     row = start_row(curve, guess, np.zeros(curve.n), control)
     if row is None:
         raise ContinuationError(
-            f"Newton's method finds no equilibrium from the start state {problem.state0} at "
-            f"{problem.lens.name} = {value:g}; start from another state, or at another value of the parameter."
+            f"Newton's method finds no equilibrium from the start state {problem.state0} at {problem.lens.name} = "
+            f"{value:g}, or one where branches cross; start from another state, or at another value of the parameter."
         )
     return row
 
@@ -140,28 +139,26 @@ def _follow_special(
     problem: Problem,
     point: SpecialPoint,
     second: Lens | str,
-    kind: str,
-    system_at: Callable[[np.ndarray], AbstractSystem | None],
+    system: AbstractSystem,
     control: StepControl,
     direction: Direction,
 ) -> Branch:
     """Follow the points of a system that has one equation more than an equilibrium, in two parameters."""
     first, second = problem.lens, as_lens(second).resolve(problem.params)
-    if point.kind != kind or tuple(point.parameters) != (first.name,):
+    if point.kind != system.kind or tuple(point.parameters) != (first.name,):
         raise ContinuationError(
-            f"The point is a {point.kind} in {', '.join(point.parameters)}; this curve starts from a {kind} in "
+            f"The point is a {point.kind} in {', '.join(point.parameters)}; this curve starts from a {system.kind} in "
             f"{first.name}, found by continue_equilibrium of the same problem."
         )
     if second.name == first.name:
         raise ContinuationError(f"{first.name} is the branch's own parameter; name another one as the second.")
-    system = system_at(point.jacobian)
-    if system is None:
-        raise ContinuationError(f"The point ({point}) has no complex eigenvalues: it is no Hopf point.")
     unknowns, reference = system.seed(point.jacobian)
     curve = Curve(system, problem, (first, second))
     theta = [first.coordinate(point.parameters[first.name]), second.coordinate(float(second.get(problem.params)))]
     guess = np.concatenate([_scaled(curve, point.state), unknowns, theta])
     row = start_row(curve, guess, reference, control)
     if row is None:
-        raise ContinuationError(f"No {kind} is near the point ({point}): its equations do not converge from there.")
+        raise ContinuationError(
+            f"No {system.kind} is near the point ({point}): its equations do not converge from there."
+        )
     return follow(curve, row, PseudoArclength(), control, direction)

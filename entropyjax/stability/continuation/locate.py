@@ -10,7 +10,6 @@ from entropyjax.stability.continuation.newton import Solution, newton
 from entropyjax.stability.continuation.trace import Row
 
 ITERATIONS = 12
-_HALVINGS = 40
 
 
 class Bracket(NamedTuple):
@@ -20,7 +19,7 @@ class Bracket(NamedTuple):
     share: tuple[float, float]
 
 
-def bracket(curve: Curve, begin: Row, end: Row, which: int, positive: bool, tolerance: float) -> Bracket:
+def bracket(curve: Curve, begin: Row, end: Row, which: int, positive: bool, tolerance: float, halvings: int) -> Bracket:
     """Bisect the sign of a test function along the branch between two of its points.
 
     The point at the share r of the chord is where the branch meets the plane across it.
@@ -30,7 +29,7 @@ def bracket(curve: Curve, begin: Row, end: Row, which: int, positive: bool, tole
     chord = end.point - begin.point
     across = chord / np.linalg.norm(chord)
     low, high, row = 0.0, 1.0, begin
-    for _ in range(_HALVINGS):
+    for _ in range(halvings):
         middle = 0.5 * (low + high)
         found = correct(curve, begin.point + middle * chord, across, begin, tolerance, ITERATIONS)
         # Beside a crossing of branches the corrector can fail; the bracket that is left still holds the point.

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from entropyjax.stability.continuation.curve import Curve
+from entropyjax.stability.continuation.linear import pair_product
 from entropyjax.stability.continuation.locate import bracket, solve_square
 from entropyjax.stability.continuation.systems import BranchPoint, Equilibrium, Fold, Hopf
 from entropyjax.stability.continuation.trace import Row
@@ -43,17 +44,23 @@ class Located(NamedTuple):
     omega: float = 0.0
 
 
-def locate(curve: Curve, rows: list[Row], unstable: np.ndarray, tolerance: float) -> list[Located]:
+def locate(
+    curve: Curve, rows: list[Row], unstable: np.ndarray, critical: np.ndarray, tolerance: float
+) -> list[Located]:
     """Return the special points of a branch in its order.
 
-    **Arguments:** `rows`: the branch's points; `unstable`: their numbers of unstable eigenvalues.
+    **Arguments:** `rows`: the branch's points; `unstable`: their numbers of unstable eigenvalues; `critical`:
+    whether one is on the imaginary axis, so that its side means nothing.
     """
     signs, found = _signs(rows), []
     for place in range(len(rows) - 1):
         changed = np.flatnonzero(signs[place] * signs[place + 1] < 0.0)
-        solved = [_solve(curve, rows, place, int(which), bool(signs[place, which] > 0.0), tolerance) for which in changed]
+        solved = [
+            _solve(curve, rows, place, int(which), bool(signs[place, which] > 0.0), tolerance) for which in changed
+        ]
         here = [one for one in solved if one is not None]
-        if not here and unstable[place] != unstable[place + 1]:
+        told = not critical[place : place + 2].any()
+        if not here and told and unstable[place] != unstable[place + 1]:
             here = [_unclassified(curve, rows, place)]
         found += sorted(here, key=lambda one: one.share)
     return _without_doubles(found, curve)
@@ -70,7 +77,9 @@ def _signs(rows: list[Row]) -> np.ndarray:
 def _solve(curve: Curve, rows: list[Row], place: int, which: int, positive: bool, tolerance: float) -> Located | None:
     """Return the special point of one test function, or `None` if the sign change is no bifurcation."""
     begin, end = rows[place], rows[place + 1]
-    about = bracket(curve, begin, end, which, positive, tolerance)
+    own = isinstance(curve.system, Equilibrium)
+    # Where no equations of its own refine the point, the bracket gives every digit.
+    about = bracket(curve, begin, end, which, positive, tolerance, halvings=20 if own else 42)
     row = about.row
     rough = Located(
         kind=curve.system.test_names[which],
@@ -82,33 +91,31 @@ def _solve(curve: Curve, rows: list[Row], place: int, which: int, positive: bool
         residual=max(row.residual, abs(float(row.tests[which]))),
         converged=False,
     )
-    if not isinstance(curve.system, Equilibrium):
+    if not own:
         sharp = about.share[1] - about.share[0] < tolerance and rough.residual < _SHARP
         return rough._replace(converged=sharp)
     return _refined(curve, rough, begin, end, tolerance)
 
 
-_SYSTEMS = {"fold": lambda _: Fold(), "branch_point": lambda _: BranchPoint(), "hopf": Hopf.at}
+_SYSTEMS = {"fold": Fold(), "branch_point": BranchPoint(), "hopf": Hopf()}
 
 
 def _refined(curve: Curve, rough: Located, begin: Row, end: Row, tolerance: float) -> Located | None:
     """Solve the equations of a special point on a branch of equilibria; return `None` for a neutral saddle."""
-    system = _SYSTEMS[rough.kind](rough.jacobian)
-    if system is None:
-        return None
+    system = _SYSTEMS[rough.kind]
     own = Curve(system, curve.problem, curve.lenses)
     unknowns, reference = system.seed(rough.jacobian)
     y, theta = np.split(rough.point, [curve.n])
     found = solve_square(own, np.concatenate([y, unknowns, theta]), reference, tolerance)
     genuine = not isinstance(system, BranchPoint) or abs(found.point[-2]) <= _UNFOLDING
     point = own.seen(found.point)
-    if not (found.converged and genuine and _beside(begin, end, point)):
-        return rough._replace(residual=found.residual)
-    omega = system.omega(found.point, curve.n) if isinstance(system, Hopf) else 0.0
-    jacobian = found.jacobian[: curve.n, : curve.n]
-    return rough._replace(
-        point=point, jacobian=jacobian, residual=found.residual, converged=True, omega=omega
-    )
+    if found.converged and genuine and _beside(begin, end, point):
+        jacobian = found.jacobian[: curve.n, : curve.n]
+        rough = rough._replace(point=point, jacobian=jacobian, residual=found.residual, converged=True)
+    if rough.kind != "hopf":
+        return rough
+    squared = pair_product(np.linalg.eigvals(rough.jacobian))
+    return rough._replace(omega=float(np.sqrt(squared))) if squared > 0.0 else None
 
 
 def _beside(begin: Row, end: Row, point: np.ndarray) -> bool:

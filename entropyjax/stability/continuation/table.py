@@ -7,12 +7,15 @@ import numpy as np
 
 from entropyjax.stability.continuation.branch import Branch, End, SpecialPoint
 from entropyjax.stability.continuation.curve import Curve
+from entropyjax.stability.continuation.linear import opposite_pair
 from entropyjax.stability.continuation.problem import Quantity
 from entropyjax.stability.continuation.special import Located, locate
 from entropyjax.stability.continuation.trace import Row
 
-_CRITICAL = {"equilibrium": 0, "fold": 1, "hopf": 2}
-"""Eigenvalues that a curve holds on the imaginary axis."""
+_HELD = {"equilibrium": lambda _: [], "fold": lambda row: np.argmin(np.abs(row)), "hopf": opposite_pair}
+"""Places of the eigenvalues that a curve holds on the imaginary axis."""
+_ON_AXIS = 1e-9
+"""Real part in 1/step below which an eigenvalue counts as being on it."""
 
 
 def make_branch(
@@ -25,7 +28,7 @@ def make_branch(
     """
     points = np.stack([row.point for row in rows])
     values = _eigenvalues(np.stack([row.jacobian[: curve.n, : curve.n] for row in rows]))
-    unstable = _unstable(values, curve.system.kind)
+    unstable, critical = _stability(values, curve.system.kind)
     pieces = np.linalg.norm(np.diff(points, axis=0), axis=1)
     arclength = np.concatenate([[0.0], np.cumsum(pieces)])
     arclength -= arclength[start]
@@ -42,7 +45,7 @@ def make_branch(
         steps=np.array([row.step for row in rows]),
         iterations=np.array([row.iterations for row in rows]),
         residuals=np.array([row.residual for row in rows]),
-        special=_special(curve, locate(curve, rows, unstable, tolerance), arclength, length),
+        special=_special(curve, locate(curve, rows, unstable, critical, tolerance), arclength, length),
         ends=ends,
         points=points,
         tangents=np.stack([row.tangent for row in rows]),
@@ -55,11 +58,13 @@ def _eigenvalues(jacobians: np.ndarray) -> np.ndarray:
     return np.take_along_axis(values, order, axis=-1)
 
 
-def _unstable(values: np.ndarray, kind: str) -> np.ndarray:
-    """Count eigenvalues with a positive real part, without those that the curve holds on the axis."""
-    distance = np.abs(values if kind == "fold" else values.real)
-    rest = np.argsort(distance, axis=-1, kind="stable")[:, _CRITICAL[kind] :]
-    return np.sum(np.take_along_axis(values, rest, axis=-1).real > 0.0, axis=-1)
+def _stability(values: np.ndarray, kind: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the number of unstable eigenvalues of each point, and whether one is on the imaginary axis.
+
+    Those that the curve holds there do not count.
+    """
+    real = np.stack([np.delete(row, _HELD[kind](row)).real for row in values])
+    return np.sum(real > _ON_AXIS, axis=-1), np.any(np.abs(real) <= _ON_AXIS, axis=-1)
 
 
 def _quantities(curve: Curve) -> dict[str, Quantity]:

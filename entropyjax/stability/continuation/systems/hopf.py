@@ -5,66 +5,50 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
-from entropyjax.stability.continuation.linear import null_vectors, unit
+from entropyjax.stability.continuation.linear import bordered, null_vectors, pair_product, pair_sums, unit
 from entropyjax.stability.continuation.systems.base import AbstractSystem, Field, Matrix, Vector
 
 
 class Hopf(AbstractSystem):
-    """F = 0, (F_y^2 + omega^2) v = 0, |v|^2 = 1, l . v = 0 in (y, v, k) with k = omega^2 / rate^2.
+    """F = 0 and g = 0 in y, where [B b; c 0] [V; g] = [0; 1] and B = 2 F_y (.) I is the bialternate sum.
 
-    The real form with omega^2 goes smoothly through a Bogdanov-Takens point, where omega^2 changes sign (beyond
-    it lie neutral saddles). It is the system of Roose and Hlavacek (1985), *A direct method for the computation
-    of Hopf bifurcation points*. The reference l picks one v of the critical plane. Test function: k.
-
-    **Attributes:** `rate`: unit of omega, in 1/step.
+    B is singular where two eigenvalues have the sum 0, and g is zero exactly there; b and c, the reference, are its
+    null vectors nearby. Without the critical eigenvectors the system stays regular at a Bogdanov-Takens point, beyond
+    which the curve goes on as one of neutral saddles (Guckenheimer, Myers and Sturmfels 1997, *Computing Hopf
+    bifurcations I*). Test function: omega^2, zero at a Bogdanov-Takens point.
     """
-
-    rate: Float[Array, ""]
 
     kind: ClassVar[str] = "hopf"
     test_names: ClassVar[tuple[str, ...]] = ("bogdanov_takens",)
     parity: ClassVar[tuple[float, ...]] = (1.0,)
 
-    @classmethod
-    def at(cls, jacobian: Matrix) -> "Hopf | None":
-        """Return the system for the complex pair of `jacobian` closest to the imaginary axis; `None` without one."""
-        values = np.linalg.eigvals(jacobian)
-        pairs = values[values.imag > 0.0]
-        if not pairs.size:
-            return None
-        return cls(jnp.asarray(pairs[np.argmin(np.abs(pairs.real))].imag, jnp.float64))
-
     def equations(self, field: Field, u: Array, theta: Array, reference: Array) -> Array:
-        y, v = jnp.split(u[:-1], 2)
-
-        def push(direction: Array) -> Array:
-            return jax.jvp(lambda at: field(at, theta), (y,), (direction,))[1] / self.rate
-
-        critical = push(push(v)) + u[-1] * v
-        return jnp.concatenate([field(y, theta), critical, jnp.stack([v @ v - 1.0, reference @ v])])
+        left, right = jnp.split(reference, 2)
+        matrix = _bordered(pair_sums(jax.jacfwd(field)(u, theta)), left, right)
+        last = jnp.zeros(left.size + 1).at[-1].set(1.0)
+        return jnp.append(field(u, theta), jnp.linalg.solve(matrix, last)[-1])
 
     def seed(self, jacobian: Matrix) -> tuple[np.ndarray, Vector]:
-        plane = self._plane(jacobian, 1.0)
-        return np.append(plane[:, 0], 1.0), plane[:, 1]
+        sums = pair_sums(jacobian)
+        return np.zeros(0), np.concatenate([null_vectors(sums.T)[:, 0], null_vectors(sums)[:, 0]])
 
     def refresh(self, z: np.ndarray, jacobian: np.ndarray, reference: Vector) -> Vector:
-        n = reference.size
-        plane = self._plane(jacobian[:n, :n], z[2 * n])
-        along = plane.T @ z[n : 2 * n]
-        across = unit(plane @ np.array([-along[1], along[0]]))
-        return across if across @ reference >= 0.0 else -across
+        n = z.size - 2
+        left, right = np.split(reference, 2)
+        top = np.concatenate([pair_sums(jacobian[:n, :n]), left[:, None]], axis=1)
+        matrix = bordered(top, np.append(right, 0.0))
+        last = np.eye(right.size + 1)[-1]
+        fresh = (np.linalg.solve(side, last)[:-1] for side in (matrix.T, matrix))
+        return np.concatenate([unit(vector) for vector in fresh])
 
     def tests(self, z: np.ndarray, jacobian: np.ndarray, tangent: np.ndarray, reference: Vector) -> np.ndarray:
-        del jacobian, tangent
-        n = reference.size
-        return z[2 * n : 2 * n + 1]
+        del tangent, reference
+        n = z.size - 2
+        return np.array([pair_product(np.linalg.eigvals(jacobian[:n, :n]))])
 
-    def omega(self, z: np.ndarray, n: int) -> float:
-        """Return the frequency in 1/step of a point z with n components of the state; 0 for a neutral saddle."""
-        return float(self.rate) * float(np.sqrt(np.maximum(z[2 * n], 0.0)))
 
-    def _plane(self, jacobian: Matrix, k: float) -> Float[np.ndarray, "n 2"]:
-        scaled = jacobian / float(self.rate)
-        return null_vectors(scaled @ scaled + k * np.eye(len(jacobian)), 2)
+def _bordered(matrix: Array, column: Array, row: Array) -> Array:
+    top = jnp.concatenate([matrix, column[:, None]], axis=1)
+    return jnp.concatenate([top, jnp.append(row, 0.0)[None, :]])
