@@ -162,5 +162,5 @@ def test_new_values_compile_nothing():
         before = len(traced)
         branch = continue_equilibrium(Problem(residual, jnp.asarray(a), {"a": a}, Lens("a", -1.0, upper)))
         assert branch.special[0].status == "converged"
-    # The one call that remains checks the shape of what the residual returns.
-    assert len(traced) - before == 1
+    assert before > 0
+    assert len(traced) == before

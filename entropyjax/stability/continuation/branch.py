@@ -80,6 +80,7 @@ class Branch:
     - `quantities`: symbol and unit of the parameters and columns that have them.
     - `eigenvalues`: of f_y in 1/step, by falling real part. `unstable`: how many have a positive real part; along
       folds and Hopf points those that are zero by construction do not count.
+    - `omega`: frequency along Hopf points in 1/step; 0 where they have become neutral saddles, and on other branches.
     - `arclength`: along the branch in scaled units, 0 at the start. `steps`, `iterations`, `residuals`: length of
       the step that led to a point, the corrector's iterations and its largest scaled residual.
     - `special`: special points in the order of the branch. `ends`: why it ends at its first and at its last point.
@@ -93,6 +94,7 @@ class Branch:
     quantities: Mapping[str, Quantity]
     eigenvalues: Complex[np.ndarray, "points n"]
     unstable: Int[np.ndarray, " points"]
+    omega: Float[np.ndarray, " points"]
     arclength: Float[np.ndarray, " points"]
     steps: Float[np.ndarray, " points"]
     iterations: Int[np.ndarray, " points"]

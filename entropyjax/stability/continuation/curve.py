@@ -1,10 +1,10 @@
 """The curve that continuation follows: as many equations as unknowns less one, in scaled coordinates."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
@@ -79,6 +79,13 @@ class Curve(eqx.Module):
         padded = np.concatenate([points, np.repeat(points[-1:], length - len(points), axis=0)])
         return jax.tree.map(lambda part: np.asarray(part)[: len(points)], _describe(self, padded))
 
+    def place(self, state: Any, values: Sequence[float], unknowns: np.ndarray | None = None) -> HostPoint:
+        """Return z of a state, values of the parameters, and what else the system solves for."""
+        flat = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(state)])
+        theta = [lens.coordinate(value) for lens, value in zip(self.lenses, values, strict=True)]
+        rest = np.zeros(0) if unknowns is None else unknowns
+        return np.concatenate([flat / np.asarray(self.scale), rest, theta])
+
     def seen(self, z: HostPoint) -> HostPoint:
         """Return the state and the parameters of z, without what else the system solves for."""
         return np.concatenate([z[: self.n], z[z.size - len(self.lenses) :]])
@@ -93,12 +100,12 @@ class Curve(eqx.Module):
 
 
 @eqx.filter_jit
-def _evaluate(curve: Curve, z: Point, reference: Array) -> tuple[Array, Array]:
+def _evaluate(curve: Curve, z: Any, reference: Any) -> tuple[Array, Array]:
     return jax.jacfwd(lambda at: (curve.equations(at, reference),) * 2, has_aux=True)(z)
 
 
 @eqx.filter_jit
-def _describe(curve: Curve, points: Array) -> Description:
+def _describe(curve: Curve, points: Any) -> Description:
     def one(z: Point) -> Description:
         problem, theta = curve.problem, z[z.size - len(curve.lenses) :]
         flat = z[: curve.n] * curve.scale

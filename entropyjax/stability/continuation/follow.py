@@ -1,8 +1,7 @@
 """What a user calls: branches of equilibria, curves of folds and of Hopf points."""
 
-from typing import Any, Literal
+from typing import Literal
 
-import jax
 import numpy as np
 from jaxtyping import Float
 
@@ -117,16 +116,11 @@ def start_row(curve: Curve, guess: Point, reference: np.ndarray, control: StepCo
     return correct(curve, point, along, Known(point, along, reference), control.tolerance, ITERATIONS)
 
 
-def _scaled(curve: Curve, state: Any) -> Point:
-    return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(state)]) / np.asarray(curve.scale)
-
-
 def _equilibrium(curve: Curve, control: StepControl) -> Row:
     """Return the equilibrium near the problem's start."""
     problem = curve.problem
     value = float(problem.lens.get(problem.params))
-    guess = np.append(_scaled(curve, problem.state0), problem.lens.coordinate(value))
-    row = start_row(curve, guess, np.zeros(curve.n), control)
+    row = start_row(curve, curve.place(problem.state0, [value]), np.zeros(curve.n), control)
     if row is None:
         raise ContinuationError(
             f"Newton's method finds no equilibrium from the start state {problem.state0} at {problem.lens.name} = "
@@ -154,9 +148,8 @@ def _follow_special(
         raise ContinuationError(f"{first.name} is the branch's own parameter; name another one as the second.")
     unknowns, reference = system.seed(point.jacobian)
     curve = Curve(system, problem, (first, second))
-    theta = [first.coordinate(point.parameters[first.name]), second.coordinate(float(second.get(problem.params)))]
-    guess = np.concatenate([_scaled(curve, point.state), unknowns, theta])
-    row = start_row(curve, guess, reference, control)
+    values = [point.parameters[first.name], float(second.get(problem.params))]
+    row = start_row(curve, curve.place(point.state, values, unknowns), reference, control)
     if row is None:
         raise ContinuationError(
             f"No {system.kind} is near the point ({point}): its equations do not converge from there."

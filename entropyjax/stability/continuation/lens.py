@@ -7,6 +7,7 @@ from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from entropyjax.params import nearest
@@ -98,7 +99,7 @@ class Lens(eqx.Module):
 
     def _start(self, params: Any) -> float:
         value = self.get(params)
-        if getattr(value, "shape", None) != ():
+        if not isinstance(value, (float, int, np.ndarray, np.number, Array)) or np.shape(value) != ():
             raise ContinuationError(f"{self.name} is {value!r}, not one number; continue one parameter of one lane.")
         return float(value)
 

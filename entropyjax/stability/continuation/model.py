@@ -1,25 +1,27 @@
 """The problem of a model: its ODE without the progress, which has no equilibrium of its own to find."""
 
 import collections
+import contextlib
 import functools
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
-from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Float
+import numpy as np
+from jaxtyping import Array
 
 from entropyjax.models import AbstractModel
 from entropyjax.stability.continuation.arrays import as_float64, require_float64
+from entropyjax.stability.continuation.curve import Curve
 from entropyjax.stability.continuation.errors import ContinuationError
 from entropyjax.stability.continuation.lens import Lens
 from entropyjax.stability.continuation.problem import Problem, Quantity
+from entropyjax.stability.continuation.systems import Equilibrium
 
 _PROGRESS = "progress"
 _SETTLING = 160
 _AT_REST = 1e-6
-"""Largest component of a drift at rest."""
+"""Largest component of the scaled drift at rest."""
 
 
 def from_model(
@@ -44,32 +46,27 @@ def from_model(
     require_float64()
     params = as_float64(params, "parameters")
     drift = _Drift(model)
-    given = model.initial_state(params) if state0 is None else state0
-    start = drift.reduced(as_float64(given, "start state"))
-    if state0 is None:
-        start, speed = _settle(drift, start, params)
-        # A number that is not finite is not below either.
-        if not float(speed) <= _AT_REST:
-            raise ContinuationError(
-                f"From its initial state the ODE of {type(model).__name__} leads to no fixed point: it still moves at "
-                f"{float(speed):.2g} per step. Without forgetting (compaction_rate + reflexion_rate = 0) there is "
-                "none; otherwise give a state near one as state0."
-            )
+    start = drift.reduced(model.initial_state(params) if state0 is None else state0)
     domain = drift.reduced(model.domain)
     lower, upper = (
-        type(start)(*(jnp.full_like(leaf, end) for leaf, end in zip(start, ends, strict=True)))
+        type(start)(*(np.full(np.shape(leaf), end) for leaf, end in zip(start, ends, strict=True)))
         for ends in zip(*domain, strict=True)
     )
-    return Problem(
-        drift,
-        start,
-        params,
-        lens,
-        bounds=(lower, upper),
-        scale=scale,
-        record=_Observables(drift),
-        quantities={name: Quantity(item.symbol, item.unit) for name, item in model.observables.items()},
-    )
+
+    def problem_from(start: Any) -> Problem:
+        return Problem(
+            drift,
+            start,
+            params,
+            lens,
+            bounds=(lower, upper),
+            scale=scale,
+            record=_Observables(drift),
+            quantities={name: Quantity(item.symbol, item.unit) for name, item in model.observables.items()},
+        )
+
+    problem = problem_from(start)
+    return problem if state0 is not None else problem_from(_settled(problem))
 
 
 class _Drift(eqx.Module):
@@ -109,17 +106,21 @@ class _Observables(eqx.Module):
         return self.drift.model.observe(self.drift.whole(state, params), params)
 
 
-@eqx.filter_jit
-def _settle(drift: _Drift, state: Any, params: Any) -> tuple[Any, Array]:
-    """Return where linearly implicit Euler steps of growing length end, and the largest drift there."""
-    start, unravel = ravel_pytree(state)
-
-    def field(y: Float[Array, " n"]) -> Float[Array, " n"]:
-        return ravel_pytree(drift(unravel(y), params))[0]
-
-    def step(count: Array, y: Float[Array, " n"]) -> Float[Array, " n"]:
-        length = 0.1 * 1.15 ** count.astype(y.dtype)
-        return y + jnp.linalg.solve(jnp.eye(y.size) / length - jax.jacfwd(field)(y), field(y))
-
-    end = jax.lax.fori_loop(0, _SETTLING, step, start)
-    return unravel(end), jnp.max(jnp.abs(field(end)))
+def _settled(problem: Problem) -> Any:
+    """Return the state where linearly implicit Euler steps of growing length end."""
+    curve = Curve(Equilibrium(), problem, (problem.lens,))
+    z = curve.place(problem.state0, [float(problem.lens.get(problem.params))])
+    eye, none, length = np.eye(curve.n), np.zeros(curve.n), 0.1
+    speed, jacobian = curve.evaluate(z, none)
+    for _ in range(_SETTLING):
+        with contextlib.suppress(np.linalg.LinAlgError):
+            z[:-1] += np.linalg.solve(eye / length - jacobian[:, :-1], speed)
+        length *= 1.15
+        speed, jacobian = curve.evaluate(z, none)
+    # A number that is not finite is not below either.
+    if not np.max(np.abs(speed)) <= _AT_REST:
+        raise ContinuationError(
+            "From the model's initial state its ODE leads to no fixed point. Without forgetting (compaction_rate + "
+            "reflexion_rate = 0) there is none; otherwise give a state near one as state0."
+        )
+    return problem.unravel(jnp.asarray(z[:-1]) * curve.scale)

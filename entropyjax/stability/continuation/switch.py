@@ -1,5 +1,7 @@
 """Branch switching: the other branch through a simple branch point."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import numpy as np
@@ -55,7 +57,7 @@ def switch_branch(
 
 
 @eqx.filter_jit
-def _curvature(curve: Curve, z: Array, first: Array, second: Array) -> Array:
+def _curvature(curve: Curve, z: Any, first: Any, second: Any) -> Array:
     """Return G_zz[first, second]."""
 
     def push(at: Array) -> Array:

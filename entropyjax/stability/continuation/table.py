@@ -7,7 +7,7 @@ import numpy as np
 
 from entropyjax.stability.continuation.branch import Branch, End, SpecialPoint
 from entropyjax.stability.continuation.curve import Curve
-from entropyjax.stability.continuation.linear import opposite_pair
+from entropyjax.stability.continuation.linear import opposite_pair, pair_product
 from entropyjax.stability.continuation.problem import Quantity
 from entropyjax.stability.continuation.special import Located, locate
 from entropyjax.stability.continuation.trace import Row
@@ -41,6 +41,7 @@ def make_branch(
         quantities=_quantities(curve),
         eigenvalues=values,
         unstable=unstable,
+        omega=np.array([_omega(row) for row in values] if curve.system.kind == "hopf" else np.zeros(len(values))),
         arclength=arclength,
         steps=np.array([row.step for row in rows]),
         iterations=np.array([row.iterations for row in rows]),
@@ -54,7 +55,7 @@ def make_branch(
 
 def _eigenvalues(jacobians: np.ndarray) -> np.ndarray:
     values = np.linalg.eigvals(jacobians).astype(complex)
-    order = np.lexsort((-values.imag, -values.real), axis=-1)
+    order = np.lexsort((-np.imag(values), -np.real(values)), axis=-1)
     return np.take_along_axis(values, order, axis=-1)
 
 
@@ -63,8 +64,12 @@ def _stability(values: np.ndarray, kind: str) -> tuple[np.ndarray, np.ndarray]:
 
     Those that the curve holds there do not count.
     """
-    real = np.stack([np.delete(row, _HELD[kind](row)).real for row in values])
+    real = np.real(np.stack([np.delete(row, _HELD[kind](row)) for row in values]))
     return np.sum(real > _ON_AXIS, axis=-1), np.any(np.abs(real) <= _ON_AXIS, axis=-1)
+
+
+def _omega(values: np.ndarray) -> float:
+    return float(np.sqrt(max(pair_product(values), 0.0)))
 
 
 def _quantities(curve: Curve) -> dict[str, Quantity]:
@@ -79,13 +84,14 @@ def _special(curve: Curve, located: list[Located], arclength: np.ndarray, length
     out = []
     for place, one in enumerate(located):
         here, there = arclength[one.place : one.place + 2]
+        low, high = (float(here + share * (there - here)) for share in one.share)
         special = SpecialPoint(
             kind=one.kind,
             status="converged" if one.converged else "guess",
             parameters={name: float(column[place]) for name, column in seen.parameters.items()},
             state=jax.tree.map(operator.itemgetter(place), seen.state),
             columns={name: float(column[place]) for name, column in seen.columns.items()},
-            interval=tuple(float(here + share * (there - here)) for share in one.share),
+            interval=(low, high),
             between=(one.place, one.place + 1),
             residual=one.residual,
             omega=one.omega,
