@@ -55,4 +55,4 @@ def test_branches_of_a_family(b, q, turn, pace, largest):
         quantity = np.linalg.det(jacobian) if point.kind == "fold" else np.trace(jacobian)
         assert abs(quantity) < 1e-8
         if point.kind == "hopf":
-            np.testing.assert_allclose(point.omega**2, np.linalg.det(jacobian), rtol=1e-7)
+            np.testing.assert_allclose(point.omega**2, np.linalg.det(jacobian), rtol=1e-7, atol=1e-10)
