@@ -2,30 +2,69 @@
 
 import dataclasses
 
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from entropyjax.plots import PlotError, bifurcation_diagram, fold_curves, save_figure
 from entropyjax.plots.bifurcation import KINDS, NEUTRAL, STABLE, UNSTABLE
-from entropyjax.stability import Lens, Problem, continue_equilibrium, continue_fold, continue_hopf
+from entropyjax.stability import Branch, End, Quantity, SpecialPoint
+
+END = End("the branch met its bound.", False)
 
 
-def takens(z, p):
-    return jnp.stack([z[1], p["b1"] + p["b2"] * z[0] + z[0] ** 2 - z[0] * z[1]])
+def made_up(kind, x, parameters, special, **columns):
+    """A branch of Bogdanov-Takens without having followed it: x' = y, y' = b1 + b2 x + x^2 - x y at y = 0."""
+    zeros, size = np.zeros(x.size), {"columns": {"y[0]": x, "y[1]": 0.0 * x}, "state": x[:, None]}
+    return Branch(
+        kind=kind,
+        parameters=parameters,
+        quantities={"b1": Quantity("beta_1", "nat"), "b2": Quantity("", "-")},
+        eigenvalues=np.zeros((x.size, 2), complex),
+        arclength=np.linspace(0.0, 1.0, x.size),
+        special=special,
+        ends=(END, END),
+        points=x[:, None],
+        tangents=x[:, None],
+        **size,
+        **dict.fromkeys(("steps", "iterations", "residuals"), zeros),
+        **{"unstable": zeros.astype(int), "omega": zeros, **columns},
+    )
+
+
+def point(kind, x, between, **parameters):
+    none = np.zeros(2)
+    return SpecialPoint(
+        kind=kind,
+        status="converged",
+        parameters=parameters,
+        state=none,
+        interval=(0.0, 1.0),
+        between=(between, between + 1),
+        residual=0.0,
+        omega=0.0,
+        eigenvalues=none + 0j,
+        columns={"y[0]": x, "y[1]": 0.0},
+        point=none,
+        tangent=none,
+        jacobian=np.zeros((2, 2)),
+    )
 
 
 @pytest.fixture(scope="module")
 def branch_and_curves():
-    """Bogdanov-Takens: a branch with a fold and a Hopf point, and the curves of both."""
-    lens = Lens("b1", -2.0, 2.0, symbol="beta_1", unit="nat")
-    problem = Problem(takens, jnp.zeros(2), {"b1": -0.5, "b2": -1.0}, lens)
-    branch = continue_equilibrium(problem)
-    second = Lens("b2", -3.0, 1.0)
-    return branch, [
-        continue_fold(problem, branch.of_kind("fold")[0], second),
-        continue_hopf(problem, branch.of_kind("hopf")[0], second),
-    ]
+    """At b2 = -1: a fold at x = 1/2, a Hopf point at x = 0, stable between; and the curves of both."""
+    x = np.linspace(-0.95, 1.75, 28)
+    stable = (x > 0.0) & (x < 0.5)
+    special = (
+        point("hopf", 0.0, int(np.sum(x < 0.0)) - 1, b1=0.0),
+        point("fold", 0.5, int(np.sum(x < 0.5)) - 1, b1=0.25),
+    )
+    branch = made_up("equilibrium", x, {"b1": x - x**2}, special, unstable=np.where(stable, 0, 1))
+    b2 = np.linspace(-2.95, 0.95, 40)
+    takens = (point("bogdanov_takens", 0.0, int(np.sum(b2 < 0.0)) - 1, b1=1e-17, b2=0.0),)
+    folds = made_up("fold", -b2 / 2.0, {"b1": b2**2 / 4.0, "b2": b2}, takens)
+    hopfs = made_up("hopf", 0.0 * b2, {"b1": 0.0 * b2, "b2": b2}, takens, omega=np.sqrt(np.maximum(-b2, 0.0)))
+    return branch, [folds, hopfs]
 
 
 def drawn(ax, look):

@@ -25,7 +25,7 @@ def exact(p, x):
     return a, np.moveaxis(np.array(rows), -1, 0)
 
 
-@settings(max_examples=12)
+@settings(max_examples=10)
 @given(
     st.floats(-1.0, 2.0),
     st.floats(-1.0, 1.0),

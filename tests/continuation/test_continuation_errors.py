@@ -47,7 +47,10 @@ def problem(lens="const", y0=1.0, params=P, **more):
         (lambda: problem(scale=0.0), "must be positive"),
         (lambda: Problem(lambda y, p: jnp.zeros(3), jnp.zeros(2), P, "const"), "state of 2 numbers"),
         (lambda: from_model(Star(), Star().params(), Lens("n_agents", 1.0, 8.0)), "leave its support"),
-        (lambda: from_model(Star(), Star().params(compaction_rate=0.0), "n_agents"), "Without forgetting"),
+        (
+            lambda: from_model(Star(), Star().params(compaction_rate=0.0), Lens("n_agents", log=True)),
+            "Without forgetting",
+        ),
         (lambda: StepControl(initial=1.0), "in this order"),
         (lambda: StepControl(points=1), "to move at all"),
         (lambda: StepControl(tolerance=1.0), "between 1e-14 and 1e-6"),

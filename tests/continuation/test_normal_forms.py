@@ -122,9 +122,11 @@ def test_bogdanov_takens():
 
 
 def test_neutral_saddle_is_no_hopf_point():
-    """Real eigenvalues b and -1 have the sum 0 at b = 1, where nothing bifurcates."""
-    saddle = Problem(lambda z, p: jnp.stack([p["b"] * z[0], -z[1]]), jnp.zeros(2), {"b": 0.5}, Lens("b", 0.25, 2.0))
-    assert continue_equilibrium(saddle).special == ()
+    """With b2 = 1 the point x = 0 at b1 = 0 has the eigenvalues 1 and -1: their sum vanishes, nothing bifurcates."""
+    problem = Problem(takens, jnp.zeros(2), {"b1": -0.5, "b2": 1.0}, Lens("b1", -0.5, 0.2))
+    branch = continue_equilibrium(problem)
+    assert branch.parameters["b1"].min() < 0.0 < branch.parameters["b1"].max()
+    assert branch.special == ()
 
 
 def test_closed_branch():

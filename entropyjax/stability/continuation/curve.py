@@ -76,8 +76,15 @@ class Curve(eqx.Module):
 
         **Arguments:** `length`: rows to pad to, so that branches of every length share their compiled code.
         """
-        padded = np.concatenate([points, np.repeat(points[-1:], length - len(points), axis=0)])
-        return jax.tree.map(lambda part: np.asarray(part)[: len(points)], _describe(self, padded))
+        flat = points[:, : self.n] * np.asarray(self.scale)
+        columns = dict(zip(self.problem.names(), flat.T, strict=True))
+        if self.problem.record is not None:
+            padded = np.concatenate([points, np.repeat(points[-1:], length - len(points), axis=0)])
+            recorded = _record(self, padded)
+            columns |= {name: np.asarray(values)[: len(points)] for name, values in recorded.items()}
+        theta = points.T[points.shape[1] - len(self.lenses) :]
+        parameters = {lens.name: lens.host_value(values) for lens, values in zip(self.lenses, theta, strict=True)}
+        return Description(parameters, self.problem.host_unravel(flat), columns)
 
     def place(self, state: Any, values: Sequence[float], unknowns: np.ndarray | None = None) -> HostPoint:
         """Return z of a state, values of the parameters, and what else the system solves for."""
@@ -105,15 +112,13 @@ def _evaluate(curve: Curve, z: Any, reference: Any) -> tuple[Array, Array]:
 
 
 @eqx.filter_jit
-def _describe(curve: Curve, points: Any) -> Description:
-    def one(z: Point) -> Description:
-        problem, theta = curve.problem, z[z.size - len(curve.lenses) :]
-        flat = z[: curve.n] * curve.scale
-        state = problem.unravel(flat)
-        columns = dict(zip(problem.names(), flat, strict=True))
-        if problem.record is not None:
-            columns |= problem.record(state, curve.params(theta))
-        parameters = {lens.name: lens.value(theta[place]) for place, lens in enumerate(curve.lenses)}
-        return Description(parameters, state, columns)
+def _record(curve: Curve, points: Any) -> dict[str, Array]:
+    """Return what the problem records at points of a curve."""
+    record = curve.problem.record
+    assert record is not None
+
+    def one(z: Point) -> dict[str, Array]:
+        state = curve.problem.unravel(z[: curve.n] * curve.scale)
+        return dict(record(state, curve.params(z[z.size - len(curve.lenses) :])))
 
     return jax.vmap(one)(points)

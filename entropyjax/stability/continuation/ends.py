@@ -52,7 +52,7 @@ def _end(curve: Curve, algorithm: AbstractAlgorithm, trace: Trace) -> End:
 
 def _values(curve: Curve, z: np.ndarray) -> dict[str, float]:
     theta = z[z.size - len(curve.lenses) :]
-    return {lens.name: float(lens.value(theta[place])) for place, lens in enumerate(curve.lenses)}
+    return {lens.name: float(lens.host_value(theta[place])) for place, lens in enumerate(curve.lenses)}
 
 
 def _coordinate(curve: Curve, trace: Trace) -> str:

@@ -56,6 +56,11 @@ class Lens(eqx.Module):
         scaled = coordinate * self.scale
         return jnp.exp(scaled) if self.log else scaled
 
+    def host_value(self, coordinate: np.ndarray) -> np.ndarray:
+        """Return the parameter at coordinates, outside of compiled code."""
+        scaled = coordinate * float(self.scale)
+        return np.exp(scaled) if self.log else scaled
+
     def coordinate(self, value: float) -> float:
         """Return the coordinate of a value; -inf for ln 0."""
         if self.log:

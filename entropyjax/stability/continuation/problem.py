@@ -112,6 +112,13 @@ class Problem(eqx.Module):
         """Return a state from its flat form."""
         return ravel_pytree(self.state0)[1](flat)
 
+    def host_unravel(self, flat: Float[np.ndarray, "rows n"]) -> Any:
+        """Return states from their flat form, as numpy arrays with a leading axis."""
+        leaves, treedef = jax.tree.flatten(self.state0)
+        parts = np.split(flat, np.cumsum([leaf.size for leaf in leaves])[:-1], axis=1)
+        pairs = zip(parts, leaves, strict=True)
+        return jax.tree.unflatten(treedef, [part.reshape(len(flat), *leaf.shape) for part, leaf in pairs])
+
 
 def _flat(tree: Any) -> np.ndarray:
     return np.asarray(ravel_pytree(tree)[0])
