@@ -79,6 +79,16 @@ def test_pitchfork():
     only(other, "branch_point")
 
 
+def test_imperfect_pitchfork_is_no_branch_point():
+    """y' = 1e-4 + b y - y^3: two branches pass each other; a step across the gap is told as a guess."""
+    problem = line(Lens("linear", -2.0, 2.0), 1e-4, const=1e-4, linear=-1.0, cubic=-1.0)
+    (point,) = continue_equilibrium(problem).special
+    assert (point.kind, point.status) == ("branch_point", "guess")
+    fine = continue_equilibrium(problem, control=StepControl(maximum=0.01))
+    assert fine.special == () and fine.stable.all()
+    np.testing.assert_allclose(fine.state[-1], np.sqrt(2.0), rtol=1e-4)
+
+
 def test_cusp():
     """y' = b + a y - y^3/2 has folds on 8 a^3 = 27 b^2, which end in a cusp at a = b = 0."""
     problem = line(Lens("const", -2.0, 2.0), -1.5, const=-1.0, linear=1.0, cubic=-0.5)
