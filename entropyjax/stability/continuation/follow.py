@@ -41,6 +41,7 @@ def continue_equilibrium(
 
     **Raises:** `ContinuationError` if there is no equilibrium near `state0`.
     """
+    ways_of(direction)
     curve = Curve(Equilibrium(), problem, (problem.lens,))
     return follow(curve, _equilibrium(curve, control), algorithm, control, direction)
 
@@ -82,17 +83,25 @@ def follow(
     curve: Curve, start: Row, algorithm: AbstractAlgorithm, control: StepControl, direction: Direction
 ) -> Branch:
     """Follow a curve from a point of it in one or both directions, and examine what was found."""
-    if direction not in _WAYS:
-        raise ContinuationError(f"direction = {direction!r} is none; use 'both', 'forward' or 'backward'.")
     bounds = Bounds(*curve.bounds(start.point.size))
     parity = curve.system.parity
     traces: dict[float, Trace] = {}
-    for way in _WAYS[direction]:
+    for way in ways_of(direction):
         if not any(trace.code is Code.CLOSED for trace in traces.values()):
             turned = start if way > 0.0 else reversed_row(start, parity)
             traces[way] = walk(curve, algorithm, control, bounds, turned)
     rows, place = joined(traces, parity)
     return make_branch(curve, rows, place, ends_of(curve, algorithm, traces), control.tolerance, 2 * control.points)
+
+
+def ways_of(direction: Direction) -> tuple[float, ...]:
+    """Return the signs of the start's tangent to walk with.
+
+    **Raises:** `ContinuationError` for a word that is no direction.
+    """
+    if direction not in _WAYS:
+        raise ContinuationError(f"direction = {direction!r} is none; use 'both', 'forward' or 'backward'.")
+    return _WAYS[direction]
 
 
 def start_row(curve: Curve, guess: Point, reference: np.ndarray, control: StepControl) -> Row | None:
@@ -138,6 +147,7 @@ def _follow_special(
     direction: Direction,
 ) -> Branch:
     """Follow the points of a system that has one equation more than an equilibrium, in two parameters."""
+    ways_of(direction)
     first, second = problem.lens, as_lens(second).resolve(problem.params)
     if point.kind != system.kind or tuple(point.parameters) != (first.name,):
         raise ContinuationError(

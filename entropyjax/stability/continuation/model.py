@@ -29,9 +29,9 @@ def from_model(
 ) -> Problem:
     """Return the problem of a model's fixed points: those of its drift with the progress s at rest.
 
-    At a fixed point s = 1, or s = s(0) where kappa = 0; ds/dt vanishes identically in the second case and with
-    kappa q in the first, so s is no unknown. The state is what else the model has, as (x, c) of the star. Every
-    observable is recorded.
+    At rest s = 1, or s = s(0) where kappa = 0. Its own eigenvalue, -kappa q, says nothing of focus and is 0 where
+    kappa = 0, which would make every Jacobian singular; so s is no unknown. The state is what else the model has, as
+    (x, c) of the star. Every observable is recorded.
 
     **Arguments:**
 
