@@ -26,13 +26,22 @@ if TYPE_CHECKING:
     from entropyjax.models import Replicator as Replicator, Star as Star
     from entropyjax.params import ParameterError as ParameterError
     from entropyjax.plots import (
+        bifurcation_diagram as bifurcation_diagram,
         entropy_panels as entropy_panels,
         figures as figures,
+        fold_curves as fold_curves,
         phase_diagram as phase_diagram,
         save_figure as save_figure,
     )
     from entropyjax.solve import Criteria as Criteria, Grid as Grid
-    from entropyjax.stability import margin_window as margin_window
+    from entropyjax.stability import (
+        Lens as Lens,
+        continue_equilibrium as continue_equilibrium,
+        continue_fold as continue_fold,
+        continue_hopf as continue_hopf,
+        from_model as from_model,
+        margin_window as margin_window,
+    )
 
 _EXPORTS = {
     "entropyjax.calibrate": ("apply_xla_flags",),
@@ -52,9 +61,23 @@ _EXPORTS = {
     "entropyjax.jobs": ("JobError", "simulate", "summarise", "sweep"),
     "entropyjax.models": ("Replicator", "Star"),
     "entropyjax.params": ("ParameterError",),
-    "entropyjax.plots": ("entropy_panels", "figures", "phase_diagram", "save_figure"),
+    "entropyjax.plots": (
+        "bifurcation_diagram",
+        "entropy_panels",
+        "figures",
+        "fold_curves",
+        "phase_diagram",
+        "save_figure",
+    ),
     "entropyjax.solve": ("Criteria", "Grid"),
-    "entropyjax.stability": ("margin_window",),
+    "entropyjax.stability": (
+        "Lens",
+        "continue_equilibrium",
+        "continue_fold",
+        "continue_hopf",
+        "from_model",
+        "margin_window",
+    ),
 }
 _HOMES = {name: module for module, names in _EXPORTS.items() for name in names}
 
@@ -73,10 +96,16 @@ __all__ = [
     "SweepConfig",
     "TimeOf",
     "apply_xla_flags",
+    "bifurcation_diagram",
+    "continue_equilibrium",
+    "continue_fold",
+    "continue_hopf",
     "ensemble_mean",
     "ensemble_quantile",
     "entropy_panels",
     "figures",
+    "fold_curves",
+    "from_model",
     "load",
     "make_plan",
     "margin_window",
