@@ -174,4 +174,4 @@ class _Lane:
         """Return what was saved at all save times, of a lane that has ended."""
         flags = (start.failure == Failure.NONE, jnp.asarray(False))
         first, unreached = (self.problem.save(start.now, start.state, flag) for flag in flags)
-        return last.rows.saved(first, unreached, self.clock.intervals)
+        return last.rows.saved(first, unreached)

@@ -48,14 +48,17 @@ class Rows(NamedTuple):
 
         return masked_while(lambda rows: due(rows.following), write, self)
 
-    def saved(self, first: Any, unreached: Any, intervals: int) -> Any:
+    def saved(self, first: Any, unreached: Any) -> Any:
         """Return rows 0 to K: `first`, those that were filled, then `unreached`."""
+        return _read(self, first, unreached)
 
-        def read(row: Int[Array, ""], _: None) -> tuple[Int[Array, ""], Any]:
-            def get(column: Any, start: Any, filler: Any) -> Any:
-                value = lax.dynamic_index_in_dim(column, row, 0, keepdims=False, allow_negative_indices=False)
-                return jnp.where(row == 0, start, jnp.where(row < self.following, value, filler))
 
-            return row + 1, jax.tree.map(get, self.values, first, unreached)
+# A call of its own: kernels take it row by row.
+@jax.jit
+def _read(rows: Rows, first: Any, unreached: Any) -> Any:
+    def get(column: Any, start: Any, filler: Any) -> Any:
+        row = lax.broadcasted_iota(jnp.int32, (column.shape[0] - 1, *jnp.shape(start)), 0)
+        wide = [jnp.broadcast_to(value, row.shape) for value in (start, filler)]
+        return jnp.where(row == 0, wide[0], jnp.where(row < rows.following, column[:-1], wide[1]))
 
-        return lax.scan(read, jnp.int32(0), None, length=intervals + 1)[1]
+    return jax.tree.map(get, rows.values, first, unreached)
