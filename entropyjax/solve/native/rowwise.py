@@ -43,7 +43,8 @@ class _Row:
 
         def value(atom: Any) -> Value:
             if isinstance(atom, core.Literal):
-                return self.interpreter.literal(atom.val, atom.aval.dtype)
+                aval: Any = atom.aval
+                return self.interpreter.literal(atom.val, aval.dtype)
             return known[atom]
 
         for equation in closed.jaxpr.eqns:
