@@ -11,7 +11,16 @@ import pytest
 from scipy.integrate import solve_ivp
 from systems import DEFAULTS, STARS, STIFF, star_reference, star_rhs
 
-from entropyjax.ensemble import Accumulator, Ensemble, Uniform, make_plan, run_chunks, sample_paths
+from entropyjax.ensemble import (
+    Accumulator,
+    Ensemble,
+    Observed,
+    Uniform,
+    ensemble_mean,
+    make_plan,
+    run_chunks,
+    sample_paths,
+)
 from entropyjax.models import AbstractModel, Interval, Star
 from entropyjax.models.base import Observable
 from entropyjax.params import AbstractParams, cast, parameter
@@ -362,3 +371,14 @@ def test_native_rows_are_those_of_the_scan_also_where_lanes_fail(intervals, repl
     np.testing.assert_allclose(level.square, exact.square, rtol=tolerance, atol=tolerance)
     # NaN where a lane had failed.
     np.testing.assert_allclose(paths[0], paths[1], rtol=tolerance, atol=tolerance)
+
+
+def test_means_over_adaptive_lanes_have_derivatives_along_their_rows():
+    request, times = relaxing(8, np.float64, cells={}), np.linspace(0.0, 4.0, 9)
+
+    def level(rate):
+        return ensemble_mean(request, Observed("level"), {"rate": rate}, mode="forward").mean
+
+    slope = jax.jacfwd(level)(0.8)
+    # Derivatives at frozen steps, held to a relative 1e-8 each.
+    np.testing.assert_allclose(slope, times * np.exp(-0.8 * times), atol=1e-6)

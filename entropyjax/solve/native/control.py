@@ -39,7 +39,8 @@ def _rule(*names: str) -> Callable[[Any], Any]:
 def _call(self: Interpreter, equation: Any, args: list[Value]) -> list[Value]:
     params = equation.params
     inner = next(params[name] for name in ("jaxpr", "call_jaxpr", "fun_jaxpr", "call") if name in params)
-    if self.graph.region is self.rows_region and any(isinstance(arg, Column) and arg.filled for arg in args):
+    filled = any(isinstance(arg, Column) and arg.filled for arg in args)
+    if filled and self.graph.region is self.rows_region:
         return rowwise.by_rows(self, inner, args)
     return self.closed(inner, args) if hasattr(inner, "consts") else self.evaluate(inner, [], args)
 
