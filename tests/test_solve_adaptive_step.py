@@ -1,5 +1,6 @@
 """The adaptive path in one loop: tableau, agreement with scipy, work, failing lanes, gradients, ensembles."""
 
+import dataclasses
 import functools
 from typing import Any, ClassVar, NamedTuple
 
@@ -10,13 +11,22 @@ import pytest
 from scipy.integrate import solve_ivp
 from systems import DEFAULTS, STARS, STIFF, star_reference, star_rhs
 
-from entropyjax.ensemble import Accumulator, Ensemble, make_plan, run_chunks
+from entropyjax.ensemble import (
+    Accumulator,
+    Ensemble,
+    Observed,
+    Uniform,
+    ensemble_mean,
+    make_plan,
+    run_chunks,
+    sample_paths,
+)
 from entropyjax.models import AbstractModel, Interval, Star
 from entropyjax.models.base import Observable
 from entropyjax.params import AbstractParams, cast, parameter
 from entropyjax.params.support import REAL
 from entropyjax.results import Failure
-from entropyjax.solve import METHODS, Criteria, Grid, solve
+from entropyjax.solve import METHODS, Criteria, Grid, native, solve
 from entropyjax.solve.dense import interpolant
 from entropyjax.solve.runge_kutta import Tsit5
 
@@ -297,29 +307,78 @@ def test_reverse_mode_is_refused():
 # --- Ensembles ----------------------------------------------------------------------------------------------
 
 
-def test_an_ensemble_reduces_rows_that_lanes_save_at_their_own_pace():
-    rates = np.array([0.2, 5.0, 40.0])
+def relaxing(intervals, dtype, **changes):
+    """An ensemble at three rates, of three lanes each."""
     request = Ensemble(
         model=RELAX,
         method=adaptive(),
-        grid=cast(Grid(4.0, 8, 1), jnp.float64),
-        constants=cast(RELAX.params(), jnp.float64),
-        cells={"rate": rates},
-        criteria=cast(Criteria(), jnp.float64),
+        grid=cast(Grid(4.0, intervals, 1), dtype),
+        constants=cast(RELAX.params(), dtype),
+        cells={"rate": np.array([0.2, 5.0, 40.0])},
+        criteria=cast(Criteria(), dtype),
         cell_criteria={},
         population={},
         replicates=3,
         key=jax.random.key(0),
-        dtype=np.dtype("float64"),
+        dtype=np.dtype(dtype),
         observables=("level",),
     )
-    plan = make_plan(request, devices=1, path="scan")
+    return dataclasses.replace(request, **changes)
+
+
+def cells(request, path):
+    plan = make_plan(request, devices=1, path=path)
     total = Accumulator(request.n_cells, plan.blocks)
     for start, _, part in run_chunks(request, plan, range(plan.chunks)):
         total.add(start, part)
-    found = total.cells.observables["level"]
-    assert np.all(np.asarray(found.count) == 3)
+    return total.cells
+
+
+def test_an_ensemble_reduces_rows_that_lanes_save_at_their_own_pace():
+    request = relaxing(8, np.float64)
+    rates, found = request.cells["rate"], cells(request, "scan")
+    level = found.observables["level"]
+    assert np.all(np.asarray(level.count) == 3)
     exact = 1.0 - np.exp(-rates[:, None] * np.linspace(0.0, 4.0, 9))
-    np.testing.assert_allclose(found.mean, exact, atol=1e-7)
-    np.testing.assert_allclose(found.square, 0.0, atol=1e-20)
-    np.testing.assert_allclose(total.cells.focus_time.mean, np.log(2.0) / rates, rtol=1e-6)
+    np.testing.assert_allclose(level.mean, exact, atol=1e-7)
+    np.testing.assert_allclose(level.square, 0.0, atol=1e-20)
+    np.testing.assert_allclose(found.focus_time.mean, np.log(2.0) / rates, rtol=1e-6)
+
+
+# Steps are accepted or not by rounding: agreement is to ten times the tolerance of a method that holds it per step.
+@pytest.mark.skipif(native.unavailable() is not None, reason="native kernels need the extra 'cpu'")
+@pytest.mark.parametrize(
+    ("intervals", "replicates", "dtype", "tolerance"),
+    [
+        (3, 7, np.float64, 1e-7),
+        (129, 200, np.float32, 1e-4),
+        pytest.param(300, 1025, np.float64, 1e-7, marks=pytest.mark.slow),
+    ],
+)
+def test_native_rows_are_those_of_the_scan_also_where_lanes_fail(intervals, replicates, dtype, tolerance):
+    with jax.enable_x64(dtype == np.float64):
+        # Lanes are poisoned at any time from before the start to beyond the horizon.
+        poison = Uniform(jnp.asarray(-1.0, dtype), jnp.asarray(6.0, dtype))
+        request = relaxing(intervals, dtype, population={"poison": poison}, replicates=replicates)
+        found, wanted = (cells(request, path) for path in ("native", "scan"))
+        paths = [sample_paths(request, 1, 7, path=path)["level"] for path in ("native", "scan")]
+    np.testing.assert_array_equal(found.failures, wanted.failures)
+    level, exact = found.observables["level"], wanted.observables["level"]
+    assert np.all(wanted.failures[:, Failure.NON_FINITE] > 0)
+    assert np.all(wanted.failures[:, Failure.NONE] > 0)
+    np.testing.assert_array_equal(level.count, exact.count)
+    np.testing.assert_allclose(level.mean, exact.mean, rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(level.square, exact.square, rtol=tolerance, atol=tolerance)
+    # NaN where a lane had failed.
+    np.testing.assert_allclose(paths[0], paths[1], rtol=tolerance, atol=tolerance)
+
+
+def test_means_over_adaptive_lanes_have_derivatives_along_their_rows():
+    request, times = relaxing(8, np.float64, cells={}), np.linspace(0.0, 4.0, 9)
+
+    def level(rate):
+        return ensemble_mean(request, Observed("level"), {"rate": rate}, mode="forward").mean
+
+    slope = jax.jacfwd(level)(0.8)
+    # Derivatives at frozen steps, held to a relative 1e-8 each.
+    np.testing.assert_allclose(slope, times * np.exp(-0.8 * times), atol=1e-6)

@@ -10,7 +10,9 @@ from jax import lax
 
 pytest.importorskip("llvmlite", reason="native kernels need the extra 'cpu'")
 
+from entropyjax.solve.masked import masked_while
 from entropyjax.solve.native import batch, build, unavailable
+from entropyjax.solve.rows import Rows
 from entropyjax.solve.sinks import Each, Sample, Tally, Total
 from entropyjax.solve.unsupported import Unsupported
 
@@ -231,6 +233,151 @@ def test_control_flow_inside_a_lane():
     want = jax.jit(jax.vmap(lambda x: jax.vmap(lambda n: lane({}, {"x": x}, n, True))(lanes)))(items["x"])
     for name, sink in want.items():
         np.testing.assert_allclose(got[name], sink.value, rtol=2e-6, err_msg=name)
+
+
+# --- Rows in memory -------------------------------------------------------------------------------------------
+
+
+def filling(intervals, dtype, two_loops=False):
+    """Return a lane that fills rows at a pace of its own, up to a row of its own at which it stops.
+
+    **Arguments:** `two_loops`: whether another loop precedes the one that fills them.
+    """
+
+    def lane(shared, item, number, valid):
+        level = number.astype(dtype) * item["slope"]
+        stop, stride = _stops(number, intervals), 1 + (number % 5).astype(jnp.int32)
+
+        def values(row):
+            return {"value": level + row.astype(dtype), "odd": row % 2 == 1, "count": 2 * row, "same": valid}
+
+        def advance(carry):
+            now, rows = carry
+            now = jnp.minimum(now + stride, stop)
+            return now, rows.fill(lambda row: (row <= now) & (row <= intervals), values)
+
+        first = lax.while_loop(lambda now: now < stop, lambda now: now + stride, jnp.int32(0)) if two_loops else stop
+        start = (first - first, Rows.start(values(stop), intervals))
+        now, rows = masked_while(lambda carry: carry[0] < stop, advance, start)
+        unreached = {"value": -level, "odd": False, "count": -1, "same": False}
+        saved = rows.saved(values(jnp.int32(0)), unreached)
+        sample = Sample(saved["value"], saved["same"])
+        return {"sample": sample, "each": jax.tree.map(Each, saved), "stop": Total(now, valid)}
+
+    return lane
+
+
+def _stops(number, intervals):
+    """Some lanes stop at once, and some beyond the last row."""
+    return (number * 37 % (2 * intervals)).astype("int32")
+
+
+def check_filled(found, items, block, intervals):
+    lanes, row = np.arange(block)[:, None], np.arange(intervals + 1)
+    level = lanes * items["slope"][:, None, None]
+    filled = (row == 0) | (row <= _stops(lanes, intervals))
+    whole = np.ones_like(level, bool)
+    want = {
+        "value": np.where(filled, level + row, -level),
+        "odd": np.where(filled & whole, row % 2 == 1, False),
+        "count": np.where(filled & whole, 2 * row, -1),
+        "same": filled & whole,
+    }
+    for name, rows in want.items():
+        np.testing.assert_array_equal(found["each"][name], rows, err_msg=name)
+    number = filled.sum(axis=0)
+    mean = np.where(filled, want["value"], 0.0).sum(axis=1) / np.maximum(number, 1)
+    square = np.where(filled, (want["value"] - mean[:, None]) ** 2, 0.0).sum(axis=1)
+    # Sums of at most 1025 numbers of equal sign, merged in pairs.
+    for part, exact in zip(found["sample"], (number * np.ones_like(mean), mean, square), strict=True):
+        np.testing.assert_allclose(part, exact, rtol=5e-6, atol=1e-5)
+    assert np.all(found["stop"] == _stops(lanes, intervals).sum())
+
+
+@pytest.mark.parametrize(
+    ("block", "intervals", "width", "two_loops", "dtype"),
+    [
+        # Items of few lanes, an item in each slot; the last vector is not full.
+        (1, 3, 0, False, np.float32),
+        (15, 129, 0, False, np.float64),
+        (17, 1, 8, True, np.float32),
+        # Lanes of one item, in slots that take the next lane.
+        (17, 64, 4, False, np.float64),
+        (33, 300, 8, False, np.float32),
+        (1023, 129, 0, False, np.float32),
+        (1025, 64, 0, False, np.float64),
+        # Two loops in a lane, neither of which is the main one.
+        (130, 129, 16, True, np.float32),
+    ],
+)
+def test_rows_that_lanes_fill_at_their_own_pace(block, intervals, width, two_loops, dtype):
+    with jax.enable_x64(dtype == np.float64):
+        items = {"slope": np.array([1.0, 2.0, 0.5], dtype)}
+        found = run(filling(intervals, dtype, two_loops), {}, items, block, width=width)
+        check_filled(jax.tree.map(np.asarray, found), items, block, intervals)
+
+
+def test_code_does_not_grow_with_the_rows(monkeypatch):
+    texts = []
+    monkeypatch.setattr(build, "register", lambda text, cache: texts.append(text) or "none")
+    items = {"slope": np.ones(1, np.float32)}
+    for block in (3, 1000):
+        del texts[:]
+        for intervals in (3, 1000):
+            batch.prepare(filling(intervals, np.float32), {}, items, block, batch.Options())
+        lengths = [text.count("\n") for text in texts]
+        assert lengths[0] == lengths[1]
+
+
+def _with_rows(use):
+    """Return a lane that does something with an array that a loop fills."""
+
+    def lane(shared, item, number, valid):
+        blank = lax.empty((9,), np.float32)
+
+        def put(carry):
+            return carry[0] + 1, lax.dynamic_update_index_in_dim(carry[1], item["x"], carry[0], 0)
+
+        last, rows = lax.while_loop(lambda carry: carry[0] < number.astype(jnp.int32), put, (jnp.int32(0), blank))
+        return Each(use(blank, last, rows))
+
+    return lane
+
+
+@pytest.mark.parametrize(
+    ("use", "sentence"),
+    [
+        (lambda blank, last, rows: jnp.sum(rows), "it does 'reduce_sum' with"),
+        (lambda blank, last, rows: jax.jit(jnp.cumsum)(rows), "it does 'cumsum' with"),
+        (lambda blank, last, rows: jax.jit(lambda x: x[::-1][:9])(rows), "with arrays? that"),
+        (lambda blank, last, rows: jax.jit(lambda x: 1.0 + x[:8])(blank), "with an array that is filled by a loop"),
+        (lambda blank, last, rows: rows, "a lane gives a whole array"),
+        (lambda blank, last, rows: lax.cond(last > 3, lambda x: x, lambda x: lax.rev(x, (0,)), rows), "a branch takes"),
+    ],
+)
+def test_what_cannot_be_done_with_rows_in_memory_is_said(use, sentence):
+    with pytest.raises(Unsupported, match=sentence):
+        batch.prepare(_with_rows(use), {}, {"x": np.zeros(3, np.float32)}, 100, batch.Options())
+
+
+def test_an_array_that_was_written_to_is_not_gone_back_to():
+    def lane(shared, item, number, valid):
+        def step(carry):
+            count, rows = carry
+            lax.dynamic_update_index_in_dim(rows, item["x"], count, 0)
+            return count + 1, lax.dynamic_update_index_in_dim(rows, 2.0 * item["x"], count, 0)
+
+        rows = lax.while_loop(lambda c: c[0] < 9, step, (jnp.int32(0), lax.empty((9,), np.float32)))[1]
+        return Each(jax.jit(lambda x: x[:9] + 1.0)(rows))
+
+    with pytest.raises(Unsupported, match="goes back to what an array held"):
+        batch.prepare(lane, {}, {"x": np.zeros(3, np.float32)}, 100, batch.Options())
+
+
+def test_rows_that_take_too_much_memory_are_refused():
+    items = {"slope": np.ones(1, np.float32)}
+    with pytest.raises(Unsupported, match=r"save takes \d+ MiB a thread, more than 256"):
+        batch.prepare(filling(30_000, np.float32), {}, items, 1000, batch.Options())
 
 
 def test_busy_threads_do_not_block_each_other():

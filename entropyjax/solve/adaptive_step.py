@@ -61,7 +61,7 @@ class Tsit5Adaptive(AbstractMethod):
         last, rows = masked_while(lambda carry: lane.unfinished(carry[0]), advance, (start, rows))
         flags = (start.failure == Failure.NONE, jnp.asarray(False))
         first, unreached = (problem.save(start.now, start.state, flag) for flag in flags)
-        return lane.result(rows.saved(first, unreached, lane.clock.intervals), last)
+        return lane.result(rows.saved(first, unreached), last)
 
     def batched(self) -> AbstractMethod:
         return _Tsit5InStep(self.rtol, self.atol, self.max_steps)

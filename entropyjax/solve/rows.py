@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import lax
+import numpy as np
+from jax import custom_batching, lax
 from jaxtyping import Array, Bool, Int
 
 from entropyjax.solve.masked import masked_while
@@ -29,10 +30,10 @@ class Rows(NamedTuple):
     def start(cls, like: Any, intervals: int) -> "Rows":
         """Return rows of which none is filled, for values `like` these."""
 
-        def blank(value: Any) -> Any:
-            return lax.empty((intervals + 2, *jnp.shape(value)), jnp.result_type(value))
+        def column(value: Any) -> Any:
+            return _blank((intervals + 2, *jnp.shape(value)), jnp.result_type(value))
 
-        return cls(jax.tree.map(blank, like), jnp.ones((), jnp.int32))
+        return cls(jax.tree.map(column, like), jnp.ones((), jnp.int32))
 
     def fill(self, due: Callable[[Int[Array, ""]], Bool[Array, ""]], values: Values) -> "Rows":
         """Return the rows with every one filled that is due, in order."""
@@ -48,14 +49,33 @@ class Rows(NamedTuple):
 
         return masked_while(lambda rows: due(rows.following), write, self)
 
-    def saved(self, first: Any, unreached: Any, intervals: int) -> Any:
+    def saved(self, first: Any, unreached: Any) -> Any:
         """Return rows 0 to K: `first`, those that were filled, then `unreached`."""
+        return _read(self, first, unreached)
 
-        def read(row: Int[Array, ""], _: None) -> tuple[Int[Array, ""], Any]:
-            def get(column: Any, start: Any, filler: Any) -> Any:
-                value = lax.dynamic_index_in_dim(column, row, 0, keepdims=False, allow_negative_indices=False)
-                return jnp.where(row == 0, start, jnp.where(row < self.following, value, filler))
 
-            return row + 1, jax.tree.map(get, self.values, first, unreached)
+def _blank(shape: tuple[int, ...], dtype: Any) -> Any:
+    """Return an array that holds anything, the same in a whole batch; JAX would make one for every lane of it."""
 
-        return lax.scan(read, jnp.int32(0), None, length=intervals + 1)[1]
+    @custom_batching.custom_vmap
+    def make(seed: Any) -> Any:
+        del seed
+        return lax.empty(shape, dtype)
+
+    @make.def_vmap
+    def _(size: int, batched: list[bool], seed: Any) -> tuple[Any, bool]:
+        del size, batched
+        return make(seed), False
+
+    return make(np.int32(0))
+
+
+# A call of its own: kernels take it row by row.
+@jax.jit
+def _read(rows: Rows, first: Any, unreached: Any) -> Any:
+    def get(column: Any, start: Any, filler: Any) -> Any:
+        row = lax.broadcasted_iota(jnp.int32, (column.shape[0] - 1, *jnp.shape(start)), 0)
+        wide = [jnp.broadcast_to(value, row.shape) for value in (start, filler)]
+        return jnp.where(row == 0, wide[0], jnp.where(row < rows.following, column[:-1], wide[1]))
+
+    return jax.tree.map(get, rows.values, first, unreached)

@@ -69,7 +69,7 @@ def _split(closed: Any, count: int) -> tuple[Any, Any, list[Any]]:
     for equation in jaxpr.eqns:
         given = all(isinstance(atom, core.Literal) or atom in known for atom in equation.invars)
         # An array that is made empty is each lane's own to fill.
-        if given and not equation.effects and equation.primitive.name != "empty":
+        if given and not equation.effects and not _makes_empty(equation):
             known.update(equation.outvars)
             early.append(equation)
         else:
@@ -80,6 +80,12 @@ def _split(closed: Any, count: int) -> tuple[Any, Any, list[Any]]:
     prelude = jaxpr.replace(eqns=early, outvars=taken, invars=jaxpr.invars[:count], debug_info=names)
     rest = jaxpr.replace(constvars=(), invars=[*taken, *jaxpr.invars[count:]], eqns=late, debug_info=names)
     return core.ClosedJaxpr(prelude, closed.consts), rest, taken
+
+
+def _makes_empty(equation: Any) -> bool:
+    """Return whether an equation makes an array of undefined contents, itself or by calling a function."""
+    inner = [value.jaxpr for value in equation.params.values() if isinstance(value, core.ClosedJaxpr)]
+    return equation.primitive.name == "empty" or any(_makes_empty(each) for jaxpr in inner for each in jaxpr.eqns)
 
 
 def _no_names(jaxpr: Any) -> Any:

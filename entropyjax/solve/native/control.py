@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from entropyjax.solve.native import arrays, rules
+from entropyjax.solve.native import arrays, rowwise, rules
 from entropyjax.solve.native.graph import Branch, Node, Unsupported, keeps
 from entropyjax.solve.native.interpret import Interpreter, Rules, Value, array, elementwise, nodes, shaped
 from entropyjax.solve.native.memory import Column, make_column
@@ -39,6 +39,9 @@ def _rule(*names: str) -> Callable[[Any], Any]:
 def _call(self: Interpreter, equation: Any, args: list[Value]) -> list[Value]:
     params = equation.params
     inner = next(params[name] for name in ("jaxpr", "call_jaxpr", "fun_jaxpr", "call") if name in params)
+    filled = any(isinstance(arg, Column) and arg.filled for arg in args)
+    if filled and self.graph.region is self.rows_region:
+        return rowwise.by_rows(self, inner, args)
     return self.closed(inner, args) if hasattr(inner, "consts") else self.evaluate(inner, [], args)
 
 

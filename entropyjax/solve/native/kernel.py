@@ -5,7 +5,7 @@ import abc
 from entropyjax.solve.native import build
 from entropyjax.solve.native.columns import Columns
 from entropyjax.solve.native.emit import Emitter, living
-from entropyjax.solve.native.graph import Node
+from entropyjax.solve.native.graph import Node, Unsupported
 from entropyjax.solve.native.instructions import Instructions, scalar_type
 from entropyjax.solve.native.reduce import Reductions
 from entropyjax.solve.native.saved import Rows
@@ -86,6 +86,8 @@ class AbstractKernelText(abc.ABC):
         region, counter = (rows[0].loop, rows[0].counter) if rows else (None, None)
         if region is None or counter is None:
             return []
+        if any(row.loop is not region for row in rows):
+            raise Unsupported("it saves rows in more than one loop")
         sink = Node("rows", tuple(nodes), counter.dtype, False, counter, False, region)
         places = {id(node): number for number, node in enumerate(region.nodes)}
         last = max((places.get(id(node), -1) for node in nodes), default=-1)

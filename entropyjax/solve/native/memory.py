@@ -5,7 +5,6 @@ write takes the node before it and gives the next one, loops carry it, and whoev
 """
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -32,6 +31,11 @@ class Column:
     memory: Memory
     order: Node
 
+    @property
+    def filled(self) -> bool:
+        """Whether this is what a loop has left."""
+        return self.order.op == "result"
+
     def followed_by(self, order: Node) -> "Column":
         """Return what the array holds next."""
         self.memory.newest = order
@@ -53,37 +57,24 @@ def make_column(graph: Graph, shape: tuple[int, ...], dtype: Any) -> Column:
     return Column(memory, memory.newest)
 
 
-def on_column(graph: Graph, equation: Any, args: list[Any]) -> Any:
-    """Evaluate an equation that takes an array in memory: one of its elements is written or read."""
-    rule = _RULES.get(equation.primitive.name)
-    if rule is None or not isinstance(args[0], Column) or any(isinstance(arg, Column) for arg in args[1:]):
-        raise Unsupported(f"it does '{equation.primitive.name}' with an array that is filled by a loop")
-    return rule(graph, args[0].current(), *args[1:])
-
-
-def _write(graph: Graph, column: Column, update: Any, place: Node) -> Column:
-    if not isinstance(update, np.ndarray) or update.shape != (1,):
-        raise Unsupported("it writes several elements at once to an array that is filled by a loop")
+def on_column(graph: Graph, equation: Any, args: list[Any]) -> Column:
+    """Evaluate an equation that takes an array in memory: one of its elements is written."""
+    name, column, rest = equation.primitive.name, args[0], args[1:]
+    simple = name == "dynamic_update_slice" and isinstance(rest[0], np.ndarray) and rest[0].shape == (1,)
+    if not simple or not isinstance(column, Column):
+        raise Unsupported(f"it does '{name}' with an array that is filled by a loop")
     mask = graph.constant(True, np.bool_) if graph.mask is None else graph.mask
-    operands = [graph.splat(node) for node in (_inside(graph, column, place), mask, update[0])]
-    return column.followed_by(graph.placed("store", [column.order, *operands], ORDER, False, column.memory))
+    operands = [graph.splat(node) for node in (_inside(graph, column, rest[1]), mask, rest[0][0])]
+    order = graph.placed("store", [column.current().order, *operands], ORDER, False, column.memory)
+    return column.followed_by(order)
 
 
-def _read(graph: Graph, column: Column, place: Node) -> np.ndarray:
-    if column.order.op != "result":
-        raise Unsupported("it reads an array outside of what follows the loop that fills it")
-    if place.varying:
-        raise Unsupported("it reads an array that is filled by a loop at a place of each lane's own")
-    value = _only_value(column.order)
-    if value is None or value.region not in graph.region.chain():
-        where = [column.order, _inside(graph, column, place)]
-        value = graph.placed("load", where, column.memory.dtype, True, column.memory)
-    single = np.empty(1, object)
-    single[0] = value
-    return single
-
-
-_RULES: dict[str, Callable[..., Any]] = {"dynamic_update_slice": _write, "dynamic_slice": _read}
+def read(graph: Graph, column: Column, row: Node) -> Node:
+    """Return an element of an array that a loop has filled, at a place that all lanes share."""
+    value = _only_value(column.current().order)
+    if value is not None and value.region in graph.region.chain():
+        return value
+    return graph.placed("load", [column.order, row], column.memory.dtype, True, column.memory)
 
 
 def _inside(graph: Graph, column: Column, place: Node) -> Node:

@@ -9,6 +9,7 @@ from entropyjax.solve.native.control import RULES
 from entropyjax.solve.native.graph import Graph, Region, Unsupported
 from entropyjax.solve.native.interpret import Interpreter, Rows, plain
 from entropyjax.solve.native.layout import Layout, make_layout
+from entropyjax.solve.native.memory import Column
 from entropyjax.solve.split import LaneFunction, LaneJaxpr, split_lane
 
 
@@ -77,6 +78,8 @@ def _spread(graph: Graph, value: Any) -> Any:
     if isinstance(value, Rows):
         inside = value.inside and graph.splat(value.inside)
         return dataclasses.replace(value, inside=inside, after=tuple(map(graph.splat, value.after)))
+    if isinstance(value, Column):
+        raise Unsupported("a lane gives a whole array that a loop fills")
     if isinstance(value, np.ndarray):
         if value.ndim != 1:
             raise Unsupported(f"a lane gives an array of shape {value.shape}")
