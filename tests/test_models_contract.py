@@ -19,9 +19,10 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 @functools.cache
 def model_of(name):
-    """The model, with room for rosters of up to `LARGEST` where its sizes are static."""
+    """The model, with room for all that `sample` draws where its sizes are static."""
     model = MODELS.get(name)()
-    return model.sized({**{k: spec.default for k, spec in model.Params.specs().items()}, "n_agents": LARGEST})
+    extent = {k: spec.default for k, spec in model.Params.specs().items()}
+    return model.sized({**extent, "n_agents": LARGEST, "branching": 2.0})
 
 
 def draw_value(rng, spec):

@@ -83,6 +83,14 @@ class AbstractModel(eqx.Module):
         del params
         return self
 
+    def nodes(self, params: Any) -> Any:
+        """Return parameters of stars that share this model's fixed points, or `None` if there are no such stars.
+
+        Where there are several stars, leaves that differ between them have an axis, and the model's fixed points are
+        those of each star by itself.
+        """
+        del params
+
     def observe(self, state: State, params: Any) -> dict[str, Scalar]:
         """Return every observable by name."""
         return {name: item.evaluate(self, state, params) for name, item in self.observables.items()}

@@ -1,0 +1,220 @@
+"""The tree: every node hands the task to one of its K children, level by level down to the executors."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from entropyjax.entropy import Choice, chain
+from entropyjax.models import context as ctx
+from entropyjax.models.base import AbstractModel, Observable, Scalar, State
+from entropyjax.models.orchestrator import AbstractOrchestrator, Forces, OrchestratorState, safe_sqrt
+from entropyjax.models.registry import register
+from entropyjax.models.star import Star
+from entropyjax.params import OrchestratorParams, ParameterError, parameter, replace
+from entropyjax.params.support import AT_LEAST_TWO, UNIT
+
+Levels = Float[Array, " levels"]
+
+STAR = Star()
+
+TOLERANCE = 1e-6
+"""Relative excess of N over a power of k that counts as rounding: it calls for no further level."""
+
+
+class TreeParams(OrchestratorParams):
+    """The orchestrator's parameters and the shape of the tree; N counts the executors, its leaves."""
+
+    branching: Any = parameter(4.0, "-", AT_LEAST_TWO, "k", "Most children that a node has.")
+    summary_ratio: Any = parameter(0.2, "-", UNIT, "r_sum", "Share of the executors' output that is passed on upwards.")
+
+
+class Shape(NamedTuple):
+    """Shape of a tree: Lv levels, K children a node, and for each level whether it is there and its place.
+
+    Levels that are not there have the root's place.
+    """
+
+    levels: Scalar
+    children: Scalar
+    there: Bool[Array, " levels"]
+    place: Levels
+
+
+@register("tree")
+class Tree(AbstractOrchestrator):
+    """Balanced tree of Lv = ceil(log_k N) levels l = 0 (root) .. Lv-1, each node with K = N^(1/Lv) children:
+
+        rho_l   = K^(-l),   tau_l = r_l tau_e + tau_r,   r_l = 1 on the last level, else r_sum
+        dx_l/dt = alpha (Delta_eff m_l - x_l)
+        dc_l/dt = rho_l (tau_l + chi (1 - q_l)) - (delta0 + delta1 h_l) c_l
+        ds/dt   = kappa Q (1 - s),   Q = prod_l q_l
+
+    where (x_l, c_l) is the mean over the level's K^l nodes, q_l, h_l and m_l are the star's at N := K, and rho_l is the
+    share of a step's tokens that one node reads. The path has the entropy H = sum_l H_l and h = H / (Lv ln K_e); its
+    lead x is the smallest of the x_l, so that it is focused where h < theta and no level prefers a wrong child.
+
+    Nodes forget and learn at the system's rates although they read only their share. With `own_turn_clock` a node's
+    clock runs only when its turn comes: alpha, delta0, delta1 and sigma_x^2 of a level are times rho_l, which leaves
+    the stationary spread of x_l as it is. In both cases the inflow and its noise are times rho_l.
+
+    **Attributes:**
+
+    - `own_turn_clock`: whether a node relaxes and forgets on its own turns alone.
+    - `max_levels`: static number of levels; `sized` fits it to a sweep. Those that a tree does not have stay at 0 and
+      change nothing; a tree that would need more has so many, with more children a node.
+    """
+
+    Params: ClassVar[Any] = TreeParams
+    observables: ClassVar[Any] = {
+        **AbstractOrchestrator.observables,
+        "highest_normalised_entropy": Observable(
+            "h_max", "-", "Largest normalised entropy of a level.", lambda m, y, p: m.highest_entropy(y, p)
+        ),
+    }
+    own_turn_clock: bool = eqx.field(static=True, default=False)
+    max_levels: int = eqx.field(static=True, default=2)
+
+    def __check_init__(self) -> None:
+        if self.max_levels < 1:
+            raise ParameterError(f"max_levels = {self.max_levels} is too small: a tree has at least 1 level.")
+
+    def sized(self, params: Mapping[str, Any]) -> AbstractModel:
+        return Tree(self.own_turn_clock, levels_needed(np.max(params["n_agents"]), np.min(params["branching"])))
+
+    def shape(self, params: Any) -> Shape:
+        """Return the shape of the tree; Lv is the smallest integer with k^Lv >= N, at least 1."""
+        agents, branching = jnp.asarray(params.n_agents), jnp.asarray(params.branching)
+        # Products of whole numbers are exact; a logarithm would make 1000 = 10^3 a matter of rounding.
+        powers = jnp.stack([branching**level for level in range(self.max_levels)])
+        numbers = jnp.arange(self.max_levels, dtype=agents.dtype)
+        there = (numbers == 0.0) | (powers < agents * (1.0 - TOLERANCE))
+        levels = jnp.sum(there, dtype=agents.dtype)
+        children = jnp.where(levels > 1.0, agents ** (1.0 / levels), agents)
+        return Shape(levels, children, there, jnp.where(there, numbers, 0.0))
+
+    def nodes(self, params: Any) -> Any:
+        """Return the parameters of the star that one node of each level is; levels beyond Lv repeat the root."""
+        tree = self.shape(params)
+        share = tree.children ** (-tree.place)
+        clock = share if self.own_turn_clock else jnp.ones_like(share)
+        passed = jnp.where(tree.place == tree.levels - 1.0, 1.0, params.summary_ratio)
+        output = params.executor_tokens + params.reasoning_tokens
+        flowing = output > 0.0
+        # tau_l / (tau_e + tau_r), exactly 1 on the last level.
+        kept = 1.0 - (1.0 - passed) * jnp.where(flowing, params.executor_tokens / jnp.where(flowing, output, 1.0), 0.0)
+        return replace(
+            params,
+            {
+                "n_agents": tree.children,
+                "executor_tokens": share * passed * params.executor_tokens,
+                "reasoning_tokens": share * params.reasoning_tokens,
+                # What reasoning adds to the evidence is no matter of how often a node's turn comes.
+                "reasoning_scale": share * params.reasoning_scale,
+                "error_tokens": share * params.error_tokens,
+                "token_noise": share * kept * params.token_noise,
+                "focus_rate": clock * params.focus_rate,
+                "focus_noise": jnp.sqrt(clock) * params.focus_noise,
+                "compaction_rate": clock * params.compaction_rate,
+                "reflexion_rate": clock * params.reflexion_rate,
+            },
+        )
+
+    def initial_state(self, params: Any) -> OrchestratorState:
+        there, start = self.shape(params).there, STAR.initial_state(params)
+        return start._replace(focus=jnp.where(there, start.focus, 0.0), context=jnp.where(there, start.context, 0.0))
+
+    def choices(self, focus: Levels, params: Any) -> Choice:
+        """Return the functionals of each level's choice; a level that is not there is always right."""
+        there, nodes = self.shape(params).there, self.nodes(params)
+        nothing = Choice(1.0, 0.0, 0.0, 0.0, 1.0)
+        return Choice(*(jnp.where(there, a, b) for a, b in zip(STAR.choice(focus, nodes), nothing, strict=True)))
+
+    def choice(self, focus: Levels, params: Any) -> Choice:
+        largest = self.shape(params).levels * jnp.log1p(ctx.rivals(self.nodes(params)))
+        return chain.choice(self.choices(focus, params), largest)
+
+    def drift(self, t: Scalar, state: State, params: Any) -> OrchestratorState:
+        there, own = self.shape(params).there, STAR.drift(t, state, self.nodes(params))
+        pace = params.resolution_rate * self.choice(state.focus, params).right
+        return OrchestratorState(
+            focus=jnp.where(there, own.focus, 0.0),
+            progress=pace - pace * state.progress,
+            context=jnp.where(there, own.context, 0.0),
+        )
+
+    def diffusion(self, t: Scalar, state: State, params: Any) -> tuple[OrchestratorState, ...]:
+        """Return one column for each level's gap, lottery and inflow, then one for what all lotteries do together.
+
+            ds:   sqrt(epsilon) kappa (1 - s) [sum_l prod_{j != l} q_j sqrt(q_l (1 - q_l)) dW_l + sqrt(together) dW_*]
+            dc_l: rho_l sqrt(epsilon) [-chi sqrt(q_l (1 - q_l)) dW_l + sigma_tau tau_l / (tau_e + tau_r) dZ_l]
+
+        The squares of the terms of ds add up to Q (1 - Q), so that the first two moments are those of the agents. A
+        tree of one level has the star's three columns.
+        """
+        there = self.shape(params).there
+        gap, lottery, tokens = STAR.diffusion(t, state, self.nodes(params))
+        shares = chain.lottery(self.choices(state.focus, params))
+        each = jnp.eye(self.max_levels, dtype=state.focus.dtype)
+
+        def split(column: Any) -> list[Levels]:
+            present = jnp.where(there, column, 0.0)
+            return [present * one for one in each]
+
+        step = shares.alone * jnp.where(there, lottery.progress, 0.0)
+        columns = [OrchestratorState(focus, None, None) for focus in split(gap.focus)]
+        columns += [OrchestratorState(None, *parts) for parts in zip(step, split(lottery.context), strict=True)]
+        columns += [OrchestratorState(None, None, context) for context in split(tokens.context)]
+        if self.max_levels > 1:
+            rest = safe_sqrt(params.step_size * shares.together) * params.resolution_rate
+            columns.append(OrchestratorState(None, rest * (1.0 - state.progress), None))
+        return tuple(columns)
+
+    def target(self, state: State, params: Any) -> Levels:
+        return STAR.target(state, self.nodes(params))
+
+    def gap_direction(self, focus: Levels) -> Levels:
+        return jnp.ones_like(focus)
+
+    def lead(self, focus: Levels, params: Any) -> Scalar:
+        """Return the smallest x_l in nat: the level that is the closest to preferring a wrong child."""
+        return jnp.min(jnp.where(self.shape(params).there, focus, jnp.inf))
+
+    def margin(self, state: State, params: Any) -> Scalar:
+        """Return M = min_l M_l in nat, M_l = Delta_eff m_l - ln(K_e - 1)."""
+        return jnp.min(jnp.where(self.shape(params).there, STAR.margin(state, self.nodes(params)), jnp.inf))
+
+    def forces(self, state: State, params: Any) -> Forces:
+        there, own = self.shape(params).there, STAR.forces(state, self.nodes(params))
+        return Forces(*(jnp.sum(jnp.where(there, force, 0.0)) for force in own))
+
+    def highest_entropy(self, state: State, params: Any) -> Scalar:
+        """Return h_max = max_l h_l: one bad level hides in the mean h of many."""
+        levels = self.choices(state.focus, params).normalised_entropy
+        return jnp.max(jnp.where(self.shape(params).there, levels, -jnp.inf))
+
+    def load(self, state: State, params: Any) -> Scalar:
+        return STAR.load(state, self.nodes(params))[0]
+
+    def context(self, state: State) -> Scalar:
+        return state.context[0]
+
+    def tokens(self, state: State, params: Any) -> Scalar:
+        """Return sum_l (tau_l + chi (1 - q_l)) in ktok/step: a level's nodes read it in turn, rho_l each."""
+        tree = self.shape(params)
+        each = STAR.tokens(state, self.nodes(params)) * tree.children**tree.place
+        return jnp.sum(jnp.where(tree.there, each, 0.0))
+
+
+def levels_needed(agents: float, branching: float) -> int:
+    """Return Lv, the smallest integer with branching^Lv >= agents, at least 1.
+
+    **Arguments:** `agents`: N; `branching`: k >= 2.
+    """
+    levels, reach = 1, float(branching)
+    while reach < float(agents) * (1.0 - TOLERANCE):
+        levels, reach = levels + 1, reach * float(branching)
+    return levels
