@@ -13,16 +13,15 @@ from entropyjax.params import ParameterError, UnknownNameError, cast
 
 NAMES = MODELS.names()
 LANES = 64
-LARGEST = 20.0
+LARGEST = 16.0
 SEEDS = st.integers(0, 2**32 - 1)
 
 
 @functools.cache
 def model_of(name):
-    """The model, with room for all that `sample` draws where its sizes are static."""
+    """The model, with room for rosters of up to `LARGEST` where its sizes are static."""
     model = MODELS.get(name)()
-    extent = {k: spec.default for k, spec in model.Params.specs().items()}
-    return model.sized({**extent, "n_agents": LARGEST, "branching": 2.0})
+    return model.sized({**{k: spec.default for k, spec in model.Params.specs().items()}, "n_agents": LARGEST})
 
 
 def draw_value(rng, spec):

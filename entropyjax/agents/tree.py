@@ -24,8 +24,9 @@ def _tree(
 
     s <- s + epsilon kappa (1 - s) [all R_l];  c_l reads rho_l (token_l + epsilon chi [not R_l]).
     """
-    there, own = model.shape(params).there, micro_step(STAR, model.nodes(params), epsilon, state, draws)
-    right = jnp.all(dispatched_right(model.choices(state.focus, params), draws) | ~there)
+    stack = model.stack(params)
+    there, own = stack.there, micro_step(STAR, stack.nodes, epsilon, state, draws)
+    right = jnp.all(dispatched_right(model.choices(state.focus, stack), draws) | ~there)
     gain = epsilon * params.resolution_rate * (1.0 - state.progress)
     return OrchestratorState(
         focus=jnp.where(there, own.focus, state.focus),

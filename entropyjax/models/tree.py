@@ -24,6 +24,9 @@ STAR = Star()
 TOLERANCE = 1e-6
 """Relative excess of N over a power of k that counts as rounding: it calls for no further level."""
 
+CLOCKED = ("focus_rate", "compaction_rate", "reflexion_rate")
+"""Rates that run on a node's own turns with `own_turn_clock`."""
+
 
 class TreeParams(OrchestratorParams):
     """The orchestrator's parameters and the shape of the tree; N counts the executors, its leaves."""
@@ -32,16 +35,17 @@ class TreeParams(OrchestratorParams):
     summary_ratio: Any = parameter(0.2, "-", UNIT, "r_sum", "Share of the executors' output that is passed on upwards.")
 
 
-class Shape(NamedTuple):
-    """Shape of a tree: Lv levels, K children a node, and for each level whether it is there and its place.
+class Stack(NamedTuple):
+    """The stars that the nodes of a tree are, one for each level.
 
-    Levels that are not there have the root's place.
+    **Attributes:** `levels`: Lv; `there`: which levels the tree has; `place`: the number l of a level, 0 for those that
+    the tree does not have, which repeat the root; `nodes`: parameters of the stars.
     """
 
     levels: Scalar
-    children: Scalar
     there: Bool[Array, " levels"]
     place: Levels
+    nodes: Any
 
 
 @register("tree")
@@ -85,61 +89,59 @@ class Tree(AbstractOrchestrator):
     def sized(self, params: Mapping[str, Any]) -> AbstractModel:
         return Tree(self.own_turn_clock, levels_needed(np.max(params["n_agents"]), np.min(params["branching"])))
 
-    def shape(self, params: Any) -> Shape:
-        """Return the shape of the tree; Lv is the smallest integer with k^Lv >= N, at least 1."""
+    def stack(self, params: Any) -> Stack:
+        """Return the levels of the tree, of which there are as few as can be: k^Lv >= N."""
         agents, branching = jnp.asarray(params.n_agents), jnp.asarray(params.branching)
         # Products of whole numbers are exact; a logarithm would make 1000 = 10^3 a matter of rounding.
-        powers = jnp.stack([branching**level for level in range(self.max_levels)])
+        reach = jnp.stack([branching**level for level in range(self.max_levels)])
         numbers = jnp.arange(self.max_levels, dtype=agents.dtype)
-        there = (numbers == 0.0) | (powers < agents * (1.0 - TOLERANCE))
-        levels = jnp.sum(there, dtype=agents.dtype)
+        there = (numbers == 0.0) | (reach < agents * (1.0 - TOLERANCE))
+        levels, place = jnp.sum(there, dtype=agents.dtype), jnp.where(there, numbers, 0.0)
         children = jnp.where(levels > 1.0, agents ** (1.0 / levels), agents)
-        return Shape(levels, children, there, jnp.where(there, numbers, 0.0))
+        return Stack(levels, there, place, self._stars(params, children, place, place == levels - 1.0))
+
+    def _stars(self, params: Any, children: Scalar, place: Levels, last: Bool[Array, " levels"]) -> Any:
+        """Return the star's parameters for one node of each level."""
+        share = children ** (-place)
+        passed = jnp.where(last, 1.0, params.summary_ratio)
+        output = params.executor_tokens + params.reasoning_tokens
+        # tau_l / (tau_e + tau_r), exactly 1 on the last level.
+        kept = 1.0 - (1.0 - passed) * params.executor_tokens / jnp.where(output > 0.0, output, 1.0)
+        changed = {
+            "n_agents": children,
+            "executor_tokens": share * passed * params.executor_tokens,
+            "reasoning_tokens": share * params.reasoning_tokens,
+            # What reasoning adds to the evidence does not depend on how often a node's turn comes.
+            "reasoning_scale": share * params.reasoning_scale,
+            "error_tokens": share * params.error_tokens,
+            "token_noise": share * kept * params.token_noise,
+        }
+        if self.own_turn_clock:
+            changed |= {name: share * getattr(params, name) for name in CLOCKED}
+            changed["focus_noise"] = jnp.sqrt(share) * params.focus_noise
+        return replace(params, changed)
 
     def nodes(self, params: Any) -> Any:
-        """Return the parameters of the star that one node of each level is; levels beyond Lv repeat the root."""
-        tree = self.shape(params)
-        share = tree.children ** (-tree.place)
-        clock = share if self.own_turn_clock else jnp.ones_like(share)
-        passed = jnp.where(tree.place == tree.levels - 1.0, 1.0, params.summary_ratio)
-        output = params.executor_tokens + params.reasoning_tokens
-        flowing = output > 0.0
-        # tau_l / (tau_e + tau_r), exactly 1 on the last level.
-        kept = 1.0 - (1.0 - passed) * jnp.where(flowing, params.executor_tokens / jnp.where(flowing, output, 1.0), 0.0)
-        return replace(
-            params,
-            {
-                "n_agents": tree.children,
-                "executor_tokens": share * passed * params.executor_tokens,
-                "reasoning_tokens": share * params.reasoning_tokens,
-                # What reasoning adds to the evidence is no matter of how often a node's turn comes.
-                "reasoning_scale": share * params.reasoning_scale,
-                "error_tokens": share * params.error_tokens,
-                "token_noise": share * kept * params.token_noise,
-                "focus_rate": clock * params.focus_rate,
-                "focus_noise": jnp.sqrt(clock) * params.focus_noise,
-                "compaction_rate": clock * params.compaction_rate,
-                "reflexion_rate": clock * params.reflexion_rate,
-            },
-        )
+        return self.stack(params).nodes
 
     def initial_state(self, params: Any) -> OrchestratorState:
-        there, start = self.shape(params).there, STAR.initial_state(params)
+        there, start = self.stack(params).there, STAR.initial_state(params)
         return start._replace(focus=jnp.where(there, start.focus, 0.0), context=jnp.where(there, start.context, 0.0))
 
-    def choices(self, focus: Levels, params: Any) -> Choice:
+    def choices(self, focus: Levels, stack: Stack) -> Choice:
         """Return the functionals of each level's choice; a level that is not there is always right."""
-        there, nodes = self.shape(params).there, self.nodes(params)
         nothing = Choice(1.0, 0.0, 0.0, 0.0, 1.0)
-        return Choice(*(jnp.where(there, a, b) for a, b in zip(STAR.choice(focus, nodes), nothing, strict=True)))
+        pairs = zip(STAR.choice(focus, stack.nodes), nothing, strict=True)
+        return Choice(*(jnp.where(stack.there, own, other) for own, other in pairs))
 
     def choice(self, focus: Levels, params: Any) -> Choice:
-        largest = self.shape(params).levels * jnp.log1p(ctx.rivals(self.nodes(params)))
-        return chain.choice(self.choices(focus, params), largest)
+        stack = self.stack(params)
+        return chain.choice(self.choices(focus, stack), stack.levels * jnp.log1p(ctx.rivals(stack.nodes)))
 
     def drift(self, t: Scalar, state: State, params: Any) -> OrchestratorState:
-        there, own = self.shape(params).there, STAR.drift(t, state, self.nodes(params))
-        pace = params.resolution_rate * self.choice(state.focus, params).right
+        stack = self.stack(params)
+        there, own = stack.there, STAR.drift(t, state, stack.nodes)
+        pace = params.resolution_rate * jnp.prod(self.choices(state.focus, stack).right)
         return OrchestratorState(
             focus=jnp.where(there, own.focus, 0.0),
             progress=pace - pace * state.progress,
@@ -155,14 +157,14 @@ class Tree(AbstractOrchestrator):
         The squares of the terms of ds add up to Q (1 - Q), so that the first two moments are those of the agents. A
         tree of one level has the star's three columns.
         """
-        there = self.shape(params).there
-        gap, lottery, tokens = STAR.diffusion(t, state, self.nodes(params))
-        shares = chain.lottery(self.choices(state.focus, params))
-        each = jnp.eye(self.max_levels, dtype=state.focus.dtype)
+        stack = self.stack(params)
+        there = stack.there
+        gap, lottery, tokens = STAR.diffusion(t, state, stack.nodes)
+        shares = chain.lottery(self.choices(state.focus, stack))
+        each = np.eye(self.max_levels, dtype=bool)
 
         def split(column: Any) -> list[Levels]:
-            present = jnp.where(there, column, 0.0)
-            return [present * one for one in each]
+            return [jnp.where(there & one, column, 0.0) for one in each]
 
         step = shares.alone * jnp.where(there, lottery.progress, 0.0)
         columns = [OrchestratorState(focus, None, None) for focus in split(gap.focus)]
@@ -181,20 +183,21 @@ class Tree(AbstractOrchestrator):
 
     def lead(self, focus: Levels, params: Any) -> Scalar:
         """Return the smallest x_l in nat: the level that is the closest to preferring a wrong child."""
-        return jnp.min(jnp.where(self.shape(params).there, focus, jnp.inf))
+        return jnp.min(jnp.where(self.stack(params).there, focus, jnp.inf))
 
     def margin(self, state: State, params: Any) -> Scalar:
         """Return M = min_l M_l in nat, M_l = Delta_eff m_l - ln(K_e - 1)."""
-        return jnp.min(jnp.where(self.shape(params).there, STAR.margin(state, self.nodes(params)), jnp.inf))
+        stack = self.stack(params)
+        return jnp.min(jnp.where(stack.there, STAR.margin(state, stack.nodes), jnp.inf))
 
     def forces(self, state: State, params: Any) -> Forces:
-        there, own = self.shape(params).there, STAR.forces(state, self.nodes(params))
-        return Forces(*(jnp.sum(jnp.where(there, force, 0.0)) for force in own))
+        stack = self.stack(params)
+        return Forces(*(jnp.sum(jnp.where(stack.there, force, 0.0)) for force in STAR.forces(state, stack.nodes)))
 
     def highest_entropy(self, state: State, params: Any) -> Scalar:
         """Return h_max = max_l h_l: one bad level hides in the mean h of many."""
-        levels = self.choices(state.focus, params).normalised_entropy
-        return jnp.max(jnp.where(self.shape(params).there, levels, -jnp.inf))
+        stack = self.stack(params)
+        return jnp.max(jnp.where(stack.there, self.choices(state.focus, stack).normalised_entropy, -jnp.inf))
 
     def load(self, state: State, params: Any) -> Scalar:
         return STAR.load(state, self.nodes(params))[0]
@@ -204,9 +207,9 @@ class Tree(AbstractOrchestrator):
 
     def tokens(self, state: State, params: Any) -> Scalar:
         """Return sum_l (tau_l + chi (1 - q_l)) in ktok/step: a level's nodes read it in turn, rho_l each."""
-        tree = self.shape(params)
-        each = STAR.tokens(state, self.nodes(params)) * tree.children**tree.place
-        return jnp.sum(jnp.where(tree.there, each, 0.0))
+        stack = self.stack(params)
+        each = STAR.tokens(state, stack.nodes) * stack.nodes.n_agents**stack.place
+        return jnp.sum(jnp.where(stack.there, each, 0.0))
 
 
 def levels_needed(agents: float, branching: float) -> int:
