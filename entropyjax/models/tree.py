@@ -158,13 +158,13 @@ class Tree(AbstractOrchestrator):
         tree of one level has the star's three columns.
         """
         stack = self.stack(params)
-        there = stack.there
+        there, last = stack.there, self.max_levels - 1
         gap, lottery, tokens = STAR.diffusion(t, state, stack.nodes)
         shares = chain.lottery(self.choices(state.focus, stack))
-        each = np.eye(self.max_levels, dtype=bool)
 
         def split(column: Any) -> list[Levels]:
-            return [jnp.where(there & one, column, 0.0) for one in each]
+            present = jnp.where(there, column, 0.0)
+            return [jnp.pad(present[level : level + 1], (level, last - level)) for level in range(last + 1)]
 
         step = shares.alone * jnp.where(there, lottery.progress, 0.0)
         columns = [OrchestratorState(focus, None, None) for focus in split(gap.focus)]
