@@ -35,7 +35,8 @@ def build_ensemble(config: SweepConfig) -> Ensemble:
     specs = type(params).specs()
     extent: dict[str, Any] = {name: getattr(params, name) for name in specs} | cells
     for name, distribution in population.items():
-        extent[name] = np.asarray(distribution.quantile(jnp.ones((), dtype), specs[name]))
+        ends = (distribution.quantile(jnp.asarray(level, dtype), specs[name]) for level in (0.0, 1.0))
+        extent[name] = np.asarray(jnp.stack([*ends]))
     return Ensemble(
         model=model.sized(extent),
         method=METHODS.get(config.run.method)(),
