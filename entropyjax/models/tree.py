@@ -21,8 +21,8 @@ Levels = Float[Array, " levels"]
 
 STAR = Star()
 
-TOLERANCE = 1e-6
-"""Relative excess of N over a power of k that counts as rounding: it calls for no further level."""
+TOLERANCE = 2.0**-21
+"""Relative excess of N over a power of k, of four units in the last place of float32, that counts as rounding."""
 
 CLOCKED = ("focus_rate", "compaction_rate", "reflexion_rate")
 """Rates that run on a node's own turns with `own_turn_clock`."""

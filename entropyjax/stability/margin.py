@@ -36,8 +36,8 @@ def margin_window(params: Any, model: AbstractModel = _STAR) -> Scalar:
     it is the critical window; for chi > 0 it lies inside the bistable wedge where there is one, and is not
     the boundary of collapse there. For a tree it is the largest of its levels' windows, where M = min_l M_l is 0.
 
-    **Arguments:** `params`: parameters of the model, for a tree of one lane, otherwise of one or of a batch; `model`: one
-    for which `has_margin_window` holds.
+    **Arguments:** `params`: parameters of the model, of one lane or, but for a tree, of a batch; `model`: one for
+    which `has_margin_window` holds.
     """
     window = _star_window(model.nodes(params))
     batch = max(jnp.ndim(leaf) for leaf in jax.tree.leaves(params))
