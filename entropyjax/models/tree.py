@@ -27,6 +27,9 @@ TOLERANCE = 2.0**-21
 CLOCKED = ("focus_rate", "compaction_rate", "reflexion_rate")
 """Rates that run on a node's own turns with `own_turn_clock`."""
 
+NO_CHOICE = (1.0, 0.0, 0.0, 0.0, 1.0)
+"""Functionals of a level that is not there: q, 1 - q, H, h, S."""
+
 
 class TreeParams(OrchestratorParams):
     """The orchestrator's parameters and the shape of the tree; N counts the executors, its leaves."""
@@ -130,8 +133,7 @@ class Tree(AbstractOrchestrator):
 
     def choices(self, focus: Levels, stack: Stack) -> Choice:
         """Return the functionals of each level's choice; a level that is not there is always right."""
-        nothing = Choice(1.0, 0.0, 0.0, 0.0, 1.0)
-        pairs = zip(STAR.choice(focus, stack.nodes), nothing, strict=True)
+        pairs = zip(STAR.choice(focus, stack.nodes), NO_CHOICE, strict=True)
         return Choice(*(jnp.where(stack.there, own, other) for own, other in pairs))
 
     def choice(self, focus: Levels, params: Any) -> Choice:
