@@ -249,6 +249,7 @@ def test_names_symbols_and_sentences(name):
     assert all(spec.default in spec.support and spec.doc.endswith(".") and spec.unit for spec in specs.values())
     assert len({spec.symbol for spec in specs.values()}) == len(specs)
     assert MODELS.name_of(model) == name
+    assert set(model.reported) <= set(model.observables)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -14,8 +14,8 @@ from systems import DEFAULTS
 
 from entropyjax.agents import AgentDraws, micro_step
 from entropyjax.models import Star, Tree
+from entropyjax.models.levels import levels_needed
 from entropyjax.models.orchestrator import OrchestratorState
-from entropyjax.models.tree import levels_needed
 from entropyjax.params import ParameterError, cast
 from entropyjax.solve import METHODS, Grid, solve
 from entropyjax.solve.noise import Draws

@@ -49,7 +49,7 @@ def build_ensemble(config: SweepConfig) -> Ensemble:
         replicates=config.run.replicates,
         key=random_key(config.run.seed),
         dtype=dtype,
-        observables=tuple(name for name in ens.OBSERVABLES if name in model.observables),
+        observables=(*(name for name in ens.OBSERVABLES if name in model.observables), *model.reported),
     )
 
 

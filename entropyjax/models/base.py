@@ -46,6 +46,8 @@ class AbstractModel(eqx.Module):
     """A state whose components are `Interval`s."""
     observables: ClassVar[Any]
     """Mapping of names to `Observable`s."""
+    reported: ClassVar[tuple[str, ...]] = ()
+    """Observables whose means results keep beside those that they keep of every model."""
 
     @abc.abstractmethod
     def initial_state(self, params: Any) -> State:

@@ -48,6 +48,7 @@ class Mesh(AbstractModel):
             "tau", "ktok/step", "Tokens that all agents take up in a step.", lambda m, y, p: m.tokens(y, p)
         ),
     }
+    reported: ClassVar[tuple[str, ...]] = ("tokens",)
 
     def share(self, params: Any) -> Scalar:
         """Return w, the share of all messages that one agent has seen."""

@@ -1,54 +1,25 @@
 """The tree: every node hands the task to one of its K children, level by level down to the executors."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
 
 from entropyjax.entropy import Choice, chain
 from entropyjax.models import context as ctx
 from entropyjax.models.base import AbstractModel, Observable, Scalar, State
+from entropyjax.models.levels import Levels, Stack, TreeParams, levels_needed, stack_of
 from entropyjax.models.orchestrator import AbstractOrchestrator, Forces, OrchestratorState, safe_sqrt
 from entropyjax.models.registry import register
 from entropyjax.models.star import Star
-from entropyjax.params import OrchestratorParams, ParameterError, parameter, replace
-from entropyjax.params.support import AT_LEAST_TWO, UNIT
-
-Levels = Float[Array, " levels"]
+from entropyjax.params import ParameterError
 
 STAR = Star()
 
-TOLERANCE = 2.0**-21
-"""Relative excess of N over a power of k, of four units in the last place of float32, that counts as rounding."""
-
-CLOCKED = ("focus_rate", "compaction_rate", "reflexion_rate")
-"""Rates that run on a node's own turns with `own_turn_clock`."""
-
 NO_CHOICE = (1.0, 0.0, 0.0, 0.0, 1.0)
 """Functionals of a level that is not there: q, 1 - q, H, h, S."""
-
-
-class TreeParams(OrchestratorParams):
-    """The orchestrator's parameters and the shape of the tree; N counts the executors, its leaves."""
-
-    branching: Any = parameter(4.0, "-", AT_LEAST_TWO, "k", "Most children that a node has.")
-    summary_ratio: Any = parameter(0.2, "-", UNIT, "r_sum", "Share of the executors' output that is passed on upwards.")
-
-
-class Stack(NamedTuple):
-    """The stars that the nodes of a tree are, one for each level.
-
-    **Attributes:** `levels`: Lv; `there`: which levels the tree has; `place`: the number l of a level, 0 for those that
-    the tree does not have, which repeat the root; `nodes`: parameters of the stars.
-    """
-
-    levels: Scalar
-    there: Bool[Array, " levels"]
-    place: Levels
-    nodes: Any
 
 
 @register("tree")
@@ -82,6 +53,7 @@ class Tree(AbstractOrchestrator):
             "h_max", "-", "Largest normalised entropy of a level.", lambda m, y, p: m.highest_entropy(y, p)
         ),
     }
+    reported: ClassVar[tuple[str, ...]] = ("highest_normalised_entropy", "tokens")
     own_turn_clock: bool = eqx.field(static=True, default=False)
     max_levels: int = eqx.field(static=True, default=2)
 
@@ -93,36 +65,8 @@ class Tree(AbstractOrchestrator):
         return Tree(self.own_turn_clock, levels_needed(np.max(params["n_agents"]), np.min(params["branching"])))
 
     def stack(self, params: Any) -> Stack:
-        """Return the levels of the tree, of which there are as few as can be: k^Lv >= N."""
-        agents, branching = jnp.asarray(params.n_agents), jnp.asarray(params.branching)
-        # Products of whole numbers are exact; a logarithm would make 1000 = 10^3 a matter of rounding.
-        reach = jnp.stack([branching**level for level in range(self.max_levels)])
-        numbers = jnp.arange(self.max_levels, dtype=agents.dtype)
-        there = (numbers == 0.0) | (reach < agents * (1.0 - TOLERANCE))
-        levels, place = jnp.sum(there, dtype=agents.dtype), jnp.where(there, numbers, 0.0)
-        children = jnp.where(levels > 1.0, agents ** (1.0 / levels), agents)
-        return Stack(levels, there, place, self._stars(params, children, place, place == levels - 1.0))
-
-    def _stars(self, params: Any, children: Scalar, place: Levels, last: Bool[Array, " levels"]) -> Any:
-        """Return the star's parameters for one node of each level."""
-        share = children ** (-place)
-        passed = jnp.where(last, 1.0, params.summary_ratio)
-        output = params.executor_tokens + params.reasoning_tokens
-        # tau_l / (tau_e + tau_r), exactly 1 on the last level.
-        kept = 1.0 - (1.0 - passed) * params.executor_tokens / jnp.where(output > 0.0, output, 1.0)
-        changed = {
-            "n_agents": children,
-            "executor_tokens": share * passed * params.executor_tokens,
-            "reasoning_tokens": share * params.reasoning_tokens,
-            # What reasoning adds to the evidence does not depend on how often a node's turn comes.
-            "reasoning_scale": share * params.reasoning_scale,
-            "error_tokens": share * params.error_tokens,
-            "token_noise": share * kept * params.token_noise,
-        }
-        if self.own_turn_clock:
-            changed |= {name: share * getattr(params, name) for name in CLOCKED}
-            changed["focus_noise"] = jnp.sqrt(share) * params.focus_noise
-        return replace(params, changed)
+        """Return the levels of the tree, and the stars that its nodes are."""
+        return stack_of(params, self.max_levels, self.own_turn_clock)
 
     def nodes(self, params: Any) -> Any:
         return self.stack(params).nodes
@@ -212,14 +156,3 @@ class Tree(AbstractOrchestrator):
         stack = self.stack(params)
         each = STAR.tokens(state, stack.nodes) * stack.nodes.n_agents**stack.place
         return jnp.sum(jnp.where(stack.there, each, 0.0))
-
-
-def levels_needed(agents: float, branching: float) -> int:
-    """Return Lv, the smallest integer with branching^Lv >= agents, at least 1.
-
-    **Arguments:** `agents`: N; `branching`: k >= 2.
-    """
-    levels, reach = 1, float(branching)
-    while reach < float(agents) * (1.0 - TOLERANCE):
-        levels, reach = levels + 1, reach * float(branching)
-    return levels
