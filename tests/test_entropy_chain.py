@@ -55,5 +55,5 @@ def test_small_chances_of_a_mistake_keep_their_precision(dtype):
 
 def test_hopeless_levels_neither_overflow_nor_lose_the_gradient():
     q = jnp.array([1e-30, 1e-30, 1.0], jnp.float32)
-    value, slope = jax.value_and_grad(lambda q: chain.lottery(levels(q, 1.0 - q, jnp.float32)).together)(q)
+    value, slope = jax.jit(jax.value_and_grad(lambda q: chain.lottery(levels(q, 1.0 - q, jnp.float32)).together))(q)
     assert np.isfinite(value) and np.all(np.isfinite(slope))

@@ -17,6 +17,14 @@ STATE = OrchestratorState(*map(jnp.asarray, (1.7, 0.3, 12.0)))
 VALUES = {**systems.STARS["all terms"], "sharing": 0.3, "token_noise": 0.7}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def quick_compile():
+    """Compilation is what these tests cost."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
 def everything(model, params, state):
     """All that the layers above ask of a model, by value."""
     zero, draws = jnp.zeros(()), AgentDraws(*map(jnp.asarray, (0.4, -0.7, -1.3)))
@@ -43,7 +51,7 @@ def same(a, b, rtol):
 @pytest.mark.parametrize("sharing", [0.0, 0.3, 1.0])
 def test_the_drift_is_the_one_of_the_page(sharing):
     p = {**DEFAULTS, **VALUES, "sharing": sharing}
-    found = MESH.drift(jnp.zeros(()), STATE, cast(MESH.params(**{**VALUES, "sharing": sharing}), jnp.float64))
+    found = run(MESH, cast(MESH.params(**{**VALUES, "sharing": sharing}), jnp.float64), STATE)[1]
     # A dozen operations in another order.
     np.testing.assert_allclose(jnp.stack([*found]), systems.mesh_rhs(np.array([*STATE]), p), rtol=1e-12)
 
