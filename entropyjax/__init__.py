@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from entropyjax.io.config import ConfigError as ConfigError, SweepConfig as SweepConfig, load as load
     from entropyjax.io.store import open_result as open_result
     from entropyjax.jobs import JobError as JobError, simulate as simulate, summarise as summarise, sweep as sweep
-    from entropyjax.models import Replicator as Replicator, Star as Star
+    from entropyjax.models import Mesh as Mesh, Replicator as Replicator, Star as Star, Tree as Tree
     from entropyjax.params import ParameterError as ParameterError
     from entropyjax.plots import (
         bifurcation_diagram as bifurcation_diagram,
@@ -59,7 +59,7 @@ _EXPORTS = {
     "entropyjax.io.config": ("ConfigError", "SweepConfig", "load"),
     "entropyjax.io.store": ("open_result",),
     "entropyjax.jobs": ("JobError", "simulate", "summarise", "sweep"),
-    "entropyjax.models": ("Replicator", "Star"),
+    "entropyjax.models": ("Mesh", "Replicator", "Star", "Tree"),
     "entropyjax.params": ("ParameterError",),
     "entropyjax.plots": (
         "bifurcation_diagram",

@@ -1,7 +1,7 @@
 """Test systems: the model's formulas written a second time in numpy, and small SDEs with known moments.
 
-Nothing here calls the package's own formulas: the star and the replicator are written from the model page,
-so that agreement with them means something.
+Nothing here calls the package's own formulas: the star, the replicator, the tree and the mesh are written from the
+model page, so that agreement with them means something.
 """
 
 from typing import Any, ClassVar, NamedTuple
@@ -153,6 +153,47 @@ def replicator_rhs(y: np.ndarray, p: dict[str, float], shares: np.ndarray) -> np
                 + p["error_tokens"] * wrong
                 - (p["compaction_rate"] + p["reflexion_rate"] * entropy / np.log(len(z))) * c
             ],
+        ]
+    )
+
+
+def tree_levels(p: dict[str, float], levels: int, own_turn_clock: bool) -> list[dict[str, float]]:
+    """Return what each level's nodes are: K, rho_l, tau_l, and the clock that their rates run on (section 5)."""
+    children = p["n_agents"] ** (1.0 / levels)
+    out = []
+    for level in range(levels):
+        share = children**-level
+        passed = 1.0 if level == levels - 1 else p["summary_ratio"]
+        tokens = passed * p["executor_tokens"] + p["reasoning_tokens"]
+        out.append({"K": children, "rho": share, "tau": tokens, "clock": share if own_turn_clock else 1.0})
+    return out
+
+
+def tree_rhs(y: np.ndarray, p: dict[str, float], levels: int, own_turn_clock: bool = False) -> np.ndarray:
+    """Right-hand side of the tree on (x_0.., s, c_0..)."""
+    x, s, c = y[:levels], y[levels], y[levels + 1 :]
+    dx, dc, path = [], [], 1.0
+    for level, node in enumerate(tree_levels(p, levels, own_turn_clock)):
+        q, _, h = choice(x[level], p["roster_similarity"] * (node["K"] - 1.0))
+        path *= q
+        target = evidence(p, s) * attention({**p, "n_agents": node["K"]}, c[level])
+        dx.append(node["clock"] * p["focus_rate"] * (target - x[level]))
+        forgetting = node["clock"] * (p["compaction_rate"] + p["reflexion_rate"] * h)
+        dc.append(node["rho"] * (node["tau"] + p["error_tokens"] * (1.0 - q)) - forgetting * c[level])
+    return np.array([*dx, p["resolution_rate"] * path * (1.0 - s), *dc])
+
+
+def mesh_rhs(y: np.ndarray, p: dict[str, float]) -> np.ndarray:
+    """Right-hand side of the mesh on (x, s, c)."""
+    x, s, c = y
+    q, _, h = choice(x, p["roster_similarity"] * (p["n_agents"] - 1.0))
+    w = p["sharing"] + (1.0 - p["sharing"]) / p["n_agents"]
+    inflow = p["executor_tokens"] + p["reasoning_tokens"] + p["error_tokens"] * (1.0 - q)
+    return np.array(
+        [
+            p["focus_rate"] * (w * evidence(p, s) * attention(p, c) - x),
+            p["resolution_rate"] * q * (1.0 - s),
+            w * inflow - (p["compaction_rate"] + p["reflexion_rate"] * h) * c,
         ]
     )
 

@@ -84,6 +84,22 @@ def test_the_replicator_has_a_native_kernel():
         agree(statistics(request, path="native"), statistics(request, path="scan"), 0, 1e-11)
 
 
+@needs_llvm
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [("tree", "rk4"), ("tree", "ri6"), ("tree", "agents"), ("tree", "tsit5_adaptive"), ("mesh", "agents")],
+)
+def test_trees_and_meshes_have_native_kernels(name, method):
+    """Levels differ from lane to lane: 3 to 18 executors, at most 4 children to a node."""
+    with jax.enable_x64(True):
+        population = {"n_agents": Uniform(jnp.asarray(3.0), jnp.asarray(18.0))}
+        model = MODELS.get(name)().sized({"n_agents": 18.0, "branching": 4.0})
+        request = star(method, np.float64, model, population=population, replicates=40)
+        rtol = 1e-7 if method == "tsit5_adaptive" else 1e-11
+        agree(statistics(request, path="native"), statistics(request, path="scan"), 0, rtol)
+
+
 class Fragile(Star):
     """The star, but every lane with a large roster fails: some turn non-finite, some diverge."""
 

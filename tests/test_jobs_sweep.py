@@ -412,3 +412,16 @@ def test_the_summary_states_facts_of_the_dataset(result):
     assert f"sampling {float(np.sqrt((p * (1 - p) / 64).mean())):.4f}" in text
     assert "the step was not checked" in text
     assert f"{int(result.projected_count.sum()) / 384:.0%} of the trajectories were projected" in text
+
+
+def test_cases_compare_topologies(result):
+    """A tree of one level is the star, trajectory by trajectory, M = 0 included."""
+    cases = {"tree": {"model": {"name": "tree"}, "params": {"branching": 24}}}
+    found = sweep(config([{"path": "topology", "cases": cases}, *AXES]), devices=1)
+    assert found["collapse_probability"].dims == ("topology", "context_window", "n_agents")
+    tree = found.sel(topology="tree")
+    np.testing.assert_array_equal(tree.outcome_count, result.outcome_count)
+    # float32 over 64 steps, and means over 64 trajectories.
+    np.testing.assert_allclose(tree.mean_entropy, result.mean_entropy, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(tree.margin_window, result.margin_window, rtol=1e-5)
+    assert found["mean_tokens"].attrs["units"] == "ktok/step"

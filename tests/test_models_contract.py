@@ -13,8 +13,16 @@ from entropyjax.params import ParameterError, UnknownNameError, cast
 
 NAMES = MODELS.names()
 LANES = 64
-LARGEST = 20.0
+LARGEST = 16.0
 SEEDS = st.integers(0, 2**32 - 1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_compile():
+    """Compilation is what these tests cost."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @functools.cache
@@ -241,6 +249,7 @@ def test_names_symbols_and_sentences(name):
     assert all(spec.default in spec.support and spec.doc.endswith(".") and spec.unit for spec in specs.values())
     assert len({spec.symbol for spec in specs.values()}) == len(specs)
     assert MODELS.name_of(model) == name
+    assert set(model.reported) <= set(model.observables)
 
 
 @pytest.mark.parametrize("name", NAMES)

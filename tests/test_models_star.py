@@ -121,6 +121,7 @@ def test_drift_and_observables_against_numpy():
             "focus": y[0],
             "progress": y[1],
             "context": y[2],
+            "tokens": 1.5 + p["error_tokens"] * (1.0 - q),
         }
         observed = STAR.observe(state, cast(params, jnp.float64))
         for key, value in expected.items():
@@ -155,6 +156,7 @@ def test_symbols_are_those_of_the_page():
         "focus": "x",
         "progress": "s",
         "context": "c",
+        "tokens": "tau",
     }
     units = {name: spec.unit for name, spec in Star.Params.specs().items()}
     assert units["context_window"] == "ktok" and units["focus_noise"] == "nat/sqrt(step)" and units["n_agents"] == "-"

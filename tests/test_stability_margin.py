@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.optimize import brentq
-from systems import DEFAULTS, attention, choice, evidence
+from systems import DEFAULTS, attention, choice, evidence, tree_levels
 
-from entropyjax.models import Replicator, Star
+from entropyjax.models import Mesh, Replicator, Star, Tree
 from entropyjax.stability import has_margin_window, margin_context, margin_window
 
 SETS = {
@@ -94,9 +94,39 @@ def test_the_gradient_is_the_slope():
     np.testing.assert_allclose(slope, (at(8.0 + 1e-5) - at(8.0 - 1e-5)) / 2e-5, rtol=1e-6)
 
 
-def test_it_speaks_of_the_star_alone():
-    assert has_margin_window(Star())
+def test_it_speaks_of_what_is_made_of_stars_alone():
+    assert all(has_margin_window(model) for model in (Star(), Mesh(), Tree()))
     assert not has_margin_window(Replicator())
+
+
+@pytest.mark.parametrize("own_turn_clock", [False, True])
+def test_a_tree_needs_the_largest_of_its_levels_windows(own_turn_clock):
+    """At it one level has a fixed point with even odds, and no level needs more."""
+    values = {"n_agents": 30.0, "branching": 6.0, "summary_ratio": 0.4, "reflexion_rate": 0.05}
+    model, p = Tree(own_turn_clock, max_levels=3), {**DEFAULTS, **values}
+    found = float(jax.jit(lambda p: margin_window(p, model))(model.params(**values)))
+    windows = []
+    for node in tree_levels(p, 2, own_turn_clock):
+        rivals = node["K"] - 1.0
+        q, _, h = choice(np.log(rivals), rivals)
+        forgetting = node["clock"] * (p["compaction_rate"] + p["reflexion_rate"] * h)
+        context = node["rho"] * (node["tau"] + p["error_tokens"] * (1.0 - q)) / forgetting
+        at = {**p, "n_agents": node["K"]}
+        windows.append(brentq(lambda w, at=at, context=context: margin_at(w, context, at), 1e-3, 1e6, xtol=1e-12))
+    np.testing.assert_allclose(found, max(windows), rtol=1e-10)
+
+
+def test_a_mesh_needs_the_window_of_its_star():
+    values = {"n_agents": 6.0, "sharing": 0.6}
+    p, w = {**DEFAULTS, **values}, 0.6 + 0.4 / 6.0
+    context = w * (1.5 + 3.0) / 0.08
+    root = brentq(
+        lambda window: w * evidence(p, 1.0) * attention({**p, "context_window": window}, context) - np.log(5.0),
+        1e-3,
+        1e6,
+        xtol=1e-12,
+    )
+    np.testing.assert_allclose(margin_window(Mesh().params(**values), Mesh()), root, rtol=1e-10)
 
 
 # --- Checks 8 and 9 by long runs of the ODE ---------------------------------------------------------------------

@@ -1,9 +1,10 @@
 """Agent-level simulators: one micro-step of a real orchestrator, paired with a model."""
 
-from entropyjax.agents import orchestrator as orchestrator
+from entropyjax.agents import mesh as mesh, orchestrator as orchestrator, tree as tree
 from entropyjax.agents.base import (
     AgentDraws as AgentDraws,
     AgentError as AgentError,
     check_rates as check_rates,
+    draw_shape as draw_shape,
     micro_step as micro_step,
 )

@@ -15,11 +15,21 @@ class AgentError(ValueError):
 
 
 class AgentDraws(NamedTuple):
-    """Standard normals of one micro-step: of the gap, of the token inflow, and of the dispatch (as a quantile)."""
+    """Standard normals of one micro-step: of the gap, of the token inflow, and of the dispatch (as a quantile).
 
-    focus: Float[Array, ""]
-    tokens: Float[Array, ""]
-    dispatch: Float[Array, ""]
+    Each has the model's `draw_shape`.
+    """
+
+    focus: Float[Array, "..."]
+    tokens: Float[Array, "..."]
+    dispatch: Float[Array, "..."]
+
+
+@singledispatch
+def draw_shape(model: AbstractModel) -> tuple[int, ...]:
+    """Return the shape of each of the draws of a micro-step: () for one dispatch, (n,) for n of them."""
+    del model
+    return ()
 
 
 @singledispatch

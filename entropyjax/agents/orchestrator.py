@@ -4,9 +4,10 @@ from typing import Any
 
 import jax.numpy as jnp
 from jax.scipy.special import ndtr
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from entropyjax.agents.base import AgentDraws, micro_step
+from entropyjax.entropy import Choice
 from entropyjax.models import context as ctx
 from entropyjax.models.orchestrator import AbstractOrchestrator, OrchestratorState
 
@@ -24,7 +25,7 @@ def _orchestrator(
     focus <- u + (focus - u) e^{-alpha epsilon} + sigma_x sqrt((1 - e^{-2 alpha epsilon}) / (2 alpha)) xi.
     """
     choice = model.choice(state.focus, params)
-    right = ndtr(draws.dispatch) < choice.right
+    right = dispatched_right(choice, draws)
     wrong = jnp.where(right, 0.0, 1.0).astype(choice.right.dtype)
     decay = 1.0 - epsilon * ctx.forgetting(params, choice.normalised_entropy)
     target = model.target(state, params)
@@ -39,6 +40,11 @@ def _orchestrator(
         + token_inflow(params, epsilon, draws.tokens)
         + wrong * epsilon * params.error_tokens,
     )
+
+
+def dispatched_right(choice: Choice, draws: AgentDraws) -> Bool[Array, "..."]:
+    """Return whether the executor that is drawn is the right one."""
+    return ndtr(draws.dispatch) < choice.right
 
 
 def token_inflow(params: Any, epsilon: float | Float[Array, "..."], normal: Float[Array, "..."]) -> Float[Array, "..."]:

@@ -35,7 +35,8 @@ def build_ensemble(config: SweepConfig) -> Ensemble:
     specs = type(params).specs()
     extent: dict[str, Any] = {name: getattr(params, name) for name in specs} | cells
     for name, distribution in population.items():
-        extent[name] = np.asarray(distribution.quantile(jnp.ones((), dtype), specs[name]))
+        ends = (distribution.quantile(jnp.asarray(level, dtype), specs[name]) for level in (0.0, 1.0))
+        extent[name] = np.asarray(jnp.stack([*ends]))
     return Ensemble(
         model=model.sized(extent),
         method=METHODS.get(config.run.method)(),
@@ -48,7 +49,7 @@ def build_ensemble(config: SweepConfig) -> Ensemble:
         replicates=config.run.replicates,
         key=random_key(config.run.seed),
         dtype=dtype,
-        observables=tuple(name for name in ens.OBSERVABLES if name in model.observables),
+        observables=(*(name for name in ens.OBSERVABLES if name in model.observables), *model.reported),
     )
 
 

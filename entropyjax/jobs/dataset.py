@@ -4,6 +4,8 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
@@ -112,7 +114,8 @@ def margin_curve(config: SweepConfig, ensemble: Ensemble) -> np.ndarray | None:
     if config.population or not {"n_agents", "context_window"} <= names or not has_margin_window(ensemble.model):
         return None
     params = replace(ensemble.constants, {k: v.astype(ensemble.dtype) for k, v in ensemble.cells.items()})
-    return np.asarray(margin_window(params), float)
+    params = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (ensemble.n_cells,)), params)
+    return np.asarray(jax.vmap(lambda lane: margin_window(lane, ensemble.model))(params), float)
 
 
 def assemble(

@@ -46,6 +46,8 @@ class AbstractModel(eqx.Module):
     """A state whose components are `Interval`s."""
     observables: ClassVar[Any]
     """Mapping of names to `Observable`s."""
+    reported: ClassVar[tuple[str, ...]] = ()
+    """Observables whose means results keep beside those that they keep of every model."""
 
     @abc.abstractmethod
     def initial_state(self, params: Any) -> State:
@@ -82,6 +84,14 @@ class AbstractModel(eqx.Module):
         """Return this model with static sizes that hold every value in `params` (names to arrays)."""
         del params
         return self
+
+    def nodes(self, params: Any) -> Any:
+        """Return parameters of stars that share this model's fixed points, or `None` if there are no such stars.
+
+        Where there are several stars, leaves that differ between them have an axis, and the model's fixed points are
+        those of each star by itself.
+        """
+        del params
 
     def observe(self, state: State, params: Any) -> dict[str, Scalar]:
         """Return every observable by name."""

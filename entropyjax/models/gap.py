@@ -5,11 +5,15 @@ from typing import Any
 
 import jax.numpy as jnp
 from jax import lax
+from jaxtyping import Array, Float
 
 from entropyjax.entropy import Choice, binary
 from entropyjax.models import context as ctx
-from entropyjax.models.base import Scalar, State
+from entropyjax.models.base import State
 from entropyjax.models.orchestrator import AbstractOrchestrator, Forces, OrchestratorState
+
+Scalar = Float[Array, "..."]
+"""A number of one lane, or one for each of several nodes."""
 
 
 class AbstractGapOrchestrator(AbstractOrchestrator):

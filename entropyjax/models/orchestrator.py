@@ -1,4 +1,4 @@
-"""What orchestrators with one context window have in common: drift, diffusion and observables."""
+"""What orchestrators have in common: drift and diffusion over one context window, and observables."""
 
 import abc
 from collections.abc import Callable
@@ -16,7 +16,11 @@ INF = float("inf")
 
 
 class OrchestratorState(NamedTuple):
-    """State of one lane: `focus` in nat (a gap, or one logit per executor), `progress` s, `context` c in ktok."""
+    """State of one lane: `focus` in nat, `progress` s, `context` c in ktok.
+
+    The focus is a gap, or one logit for each executor; where an orchestrator has levels, focus and context have one
+    entry for each.
+    """
 
     focus: Any
     progress: Any
@@ -48,16 +52,19 @@ def _orchestrator_observables() -> dict[str, Observable]:
         out[name] = Observable(symbol, unit, doc, lambda m, y, p, field=field: getattr(m.choice(y.focus, p), field))
     for name, (symbol, unit, doc, field) in _FORCES.items():
         out[name] = Observable(symbol, unit, doc, lambda m, y, p, field=field: getattr(m.forces(y, p), field))
-    out["load"] = Observable("L", "-", "Effective fill of the window.", lambda m, y, p: ctx.load(p, y.context))
+    out["load"] = Observable("L", "-", "Effective fill of the window.", lambda m, y, p: m.load(y, p))
     out["attention"] = Observable("m", "-", "Attention left for the task's signal.", lambda m, y, p: m.attention(y, p))
     out["margin"] = Observable("M", "nat", "Focus margin Delta_eff m - ln(N_e - 1).", lambda m, y, p: m.margin(y, p))
     out["focus"] = Observable("x", "nat", "Logit gap of the right executor.", lambda m, y, p: m.lead(y.focus, p))
     out["progress"] = Observable("s", "-", "Resolved share of the task.", lambda m, y, p: y.progress)
-    out["context"] = Observable("c", "ktok", "Accumulated context.", lambda m, y, p: y.context)
+    out["context"] = Observable("c", "ktok", "Accumulated context.", lambda m, y, p: m.context(y))
+    out["tokens"] = Observable(
+        "tau", "ktok/step", "Tokens that a step costs on average.", lambda m, y, p: m.tokens(y, p)
+    )
     return out
 
 
-def _safe_sqrt(value: Float[Array, ""]) -> Float[Array, ""]:
+def safe_sqrt(value: Float[Array, "..."]) -> Float[Array, "..."]:
     """Return sqrt(value), with gradient 0 rather than infinity where the value is 0."""
     positive = value > 0.0
     return jnp.where(positive, jnp.sqrt(jnp.where(positive, value, 1.0)), 0.0)
@@ -108,13 +115,25 @@ class AbstractOrchestrator(AbstractModel):
         """Return the attention m at a load L of the window, and 1 - m without cancellation."""
         return ctx.attention(params, load), ctx.inattention(params, load)
 
+    def load(self, state: State, params: Any) -> Scalar:
+        """Return L, the effective fill of the window."""
+        return ctx.load(params, state.context)
+
     def attention(self, state: State, params: Any) -> Scalar:
         """Return m, the attention left for the task's signal."""
-        return self.dilution(ctx.load(params, state.context), params)[0]
+        return self.dilution(self.load(state, params), params)[0]
 
     def inattention(self, state: State, params: Any) -> Scalar:
         """Return 1 - m, the attention that the context takes."""
-        return self.dilution(ctx.load(params, state.context), params)[1]
+        return self.dilution(self.load(state, params), params)[1]
+
+    def context(self, state: State) -> Scalar:
+        """Return c in ktok, the context that is reported."""
+        return state.context
+
+    def tokens(self, state: State, params: Any) -> Scalar:
+        """Return the tokens that a step costs on average, in ktok/step."""
+        return ctx.inflow(params, self.choice(state.focus, params).wrong)
 
     def drift(self, t: Scalar, state: State, params: Any) -> OrchestratorState:
         del t
@@ -130,7 +149,7 @@ class AbstractOrchestrator(AbstractModel):
     def diffusion(self, t: Scalar, state: State, params: Any) -> tuple[OrchestratorState, ...]:
         del t
         choice = self.choice(state.focus, params)
-        lottery = _safe_sqrt(params.step_size * choice.right * choice.wrong)
+        lottery = safe_sqrt(params.step_size * choice.right * choice.wrong)
         gap = params.focus_noise * self.gap_direction(state.focus)
         tokens = jnp.sqrt(params.step_size) * params.token_noise
         return (

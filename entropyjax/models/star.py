@@ -1,5 +1,7 @@
 """The star: one orchestrator, one right executor, N_e - 1 exchangeable others."""
 
+from typing import Any
+
 from entropyjax.models.gap import AbstractGapOrchestrator
 from entropyjax.models.registry import register
 
@@ -16,3 +18,6 @@ class Star(AbstractGapOrchestrator):
     C_f = alpha x q(1-q) Delta_eff (1 - m). The equations are this project's own formulation of the two
     forces described in arXiv:2606.01351.
     """
+
+    def nodes(self, params: Any) -> Any:
+        return params

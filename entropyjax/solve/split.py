@@ -66,19 +66,28 @@ def _split(closed: Any, count: int) -> tuple[Any, Any, list[Any]]:
     jaxpr = closed.jaxpr
     known = {*jaxpr.constvars, *jaxpr.invars[:count]}
     early, late = [], []
+    # What is worked out twice ahead would be two inputs, which nothing behind them could tell to be equal.
+    first: dict[Any, Any] = {}
+    same: dict[Any, Any] = {}
     for equation in jaxpr.eqns:
-        given = all(isinstance(atom, core.Literal) or atom in known for atom in equation.invars)
+        equation = equation.replace(invars=_renamed(equation.invars, same))  # noqa: PLW2901
+        ahead = all(isinstance(atom, core.Literal) or atom in known for atom in equation.invars)
         # An array that is made empty is each lane's own to fill.
-        if given and not equation.effects and not _makes_empty(equation):
-            known.update(equation.outvars)
-            early.append(equation)
-        else:
+        if not ahead or equation.effects or _makes_empty(equation):
             late.append(equation)
-    wanted = [atom for equation in late for atom in equation.invars] + list(jaxpr.outvars)
+        else:
+            known.update(equation.outvars)
+            twin = first.setdefault(_operation(equation), equation)
+            if twin is equation:
+                early.append(equation)
+            same.update(zip(equation.outvars, twin.outvars, strict=True))
+    outvars = _renamed(jaxpr.outvars, same)
+    wanted = [atom for equation in late for atom in equation.invars] + outvars
     taken = list(dict.fromkeys(atom for atom in wanted if not isinstance(atom, core.Literal) and atom in known))
     names = _no_names(jaxpr)
     prelude = jaxpr.replace(eqns=early, outvars=taken, invars=jaxpr.invars[:count], debug_info=names)
-    rest = jaxpr.replace(constvars=(), invars=[*taken, *jaxpr.invars[count:]], eqns=late, debug_info=names)
+    invars = [*taken, *jaxpr.invars[count:]]
+    rest = jaxpr.replace(constvars=(), invars=invars, outvars=outvars, eqns=late, debug_info=names)
     return core.ClosedJaxpr(prelude, closed.consts), rest, taken
 
 
@@ -86,6 +95,25 @@ def _makes_empty(equation: Any) -> bool:
     """Return whether an equation makes an array of undefined contents, itself or by calling a function."""
     inner = [value.jaxpr for value in equation.params.values() if isinstance(value, core.ClosedJaxpr)]
     return equation.primitive.name == "empty" or any(_makes_empty(each) for jaxpr in inner for each in jaxpr.eqns)
+
+
+def _renamed(atoms: Any, names: dict[Any, Any]) -> list[Any]:
+    """Return variables by the names that they have in `names`, literals as they are."""
+    return [atom if isinstance(atom, core.Literal) else names.get(atom, atom) for atom in atoms]
+
+
+def _operation(equation: Any) -> Any:
+    """Return what is equal for equations that compute the same."""
+    operands = tuple(
+        (np.asarray(atom.val).tobytes(), str(atom.aval)) if isinstance(atom, core.Literal) else atom
+        for atom in equation.invars
+    )
+    key = (equation.primitive, operands, tuple(sorted(equation.params.items())))
+    try:
+        hash(key)
+    except TypeError:
+        return object()
+    return key
 
 
 def _no_names(jaxpr: Any) -> Any:

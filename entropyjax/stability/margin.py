@@ -1,7 +1,8 @@
-"""The curve M = 0 on the fixed points of the star, in closed form (model page, check 6)."""
+"""The curve M = 0 on the fixed points of stars, and of what is made of stars, in closed form (model page, check 6)."""
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -9,6 +10,8 @@ from entropyjax.entropy import binary
 from entropyjax.models import AbstractModel, Star, context as ctx
 
 Scalar = Float[Array, "..."]
+
+_STAR = Star()
 
 
 def margin_context(params: Any) -> Scalar:
@@ -24,15 +27,29 @@ def margin_context(params: Any) -> Scalar:
     return jnp.where(rate > 0.0, ctx.inflow(params, even.wrong) / jnp.where(rate > 0.0, rate, 1.0), jnp.inf)
 
 
-def margin_window(params: Any) -> Scalar:
+def margin_window(params: Any, model: AbstractModel = _STAR) -> Scalar:
     """Return the window W in ktok at which M = 0 on a fixed point, with s = 1, or s(0) if kappa = 0.
 
         W = (tau_sys + N tau_d + c) / (eta (Delta_eff / ln(N_e - 1) - 1)^{1/n})
 
     0 if N_e <= 2 (M > 0 at every W), infinite if Delta_eff <= ln(N_e - 1) (M <= 0 at every W). For chi = 0
     it is the critical window; for chi > 0 it lies inside the bistable wedge where there is one, and is not
-    the boundary of collapse there.
+    the boundary of collapse there. For a tree it is the largest of its levels' windows, where M = min_l M_l is 0.
+
+    **Arguments:** `params`: parameters of the model, of one lane or, but for a tree, of a batch; `model`: one for
+    which `has_margin_window` holds.
     """
+    window = _star_window(model.nodes(params))
+    batch = max(jnp.ndim(leaf) for leaf in jax.tree.leaves(params))
+    return jnp.max(window, axis=-1) if jnp.ndim(window) > batch else window
+
+
+def has_margin_window(model: AbstractModel) -> bool:
+    """Return whether the fixed points of this model are those of stars, of which `margin_window` speaks."""
+    return type(model).nodes is not AbstractModel.nodes
+
+
+def _star_window(params: Any) -> Scalar:
     log_rivals = jnp.log(ctx.rivals(params))
     moving = jnp.asarray(params.resolution_rate) > 0.0
     evidence = ctx.effective_evidence(params, jnp.where(moving, 1.0, params.initial_progress))
@@ -42,8 +59,3 @@ def margin_window(params: Any) -> Scalar:
     window = (static + margin_context(params)) / (params.effective_fraction * root)
     window = jnp.where(excess > 0.0, window, jnp.inf)
     return jnp.where(log_rivals > 0.0, window, 0.0)
-
-
-def has_margin_window(model: AbstractModel) -> bool:
-    """Return whether `margin_window` speaks of this model's fixed points: those of the star alone."""
-    return isinstance(model, Star)

@@ -1,15 +1,19 @@
 """Axes of a sweep: a dotted path and its values, given one by one or generated."""
 
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_serializer
 
 from entropyjax.io.config.population import FROZEN
+from entropyjax.params import nearest
 
 LONGEST = 1_000_000
 """Most values of one axis."""
 _EXACT = 2**53
 _PARAMETER_TABLES = ("params.", "criteria.")
+DIMENSIONS = ("time", "time_bin", "outcome", "failure", "quantile", "bound", "path")
+"""Dimensions that results have beside their axes."""
 
 
 class Linspace(BaseModel):
@@ -69,8 +73,30 @@ class Integers(BaseModel):
         return tuple(sorted({round(value) for value in spread.expand()}))
 
 
+class Case(BaseModel):
+    """What one case of an axis changes: its `[model]` takes the place of the file's, the rest is merged key by key."""
+
+    model_config = FROZEN
+    model: Mapping[str, Any] | None = None
+    params: Mapping[str, Any] = {}
+    criteria: Mapping[str, Any] = {}
+
+    def onto(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Return a configuration with what this case changes."""
+        changed = {name: {**data.get(name, {}), **getattr(self, name)} for name in ("params", "criteria")}
+        return {**data, **changed} | ({} if self.model is None else {"model": dict(self.model)})
+
+    def paths(self) -> list[str]:
+        """Return the dotted paths that this case sets."""
+        tables = {"model": self.model or {}, "params": self.params, "criteria": self.criteria}
+        return [f"{table}.{key}" for table, keys in tables.items() for key in keys]
+
+
 class AxisTable(BaseModel):
-    """`[[axes]]` as it is written: a path and exactly one way to give its values."""
+    """`[[axes]]` as it is written: a path and exactly one way to give its values.
+
+    Of an axis with `cases` the path is a name of its own, and `values` may say which cases there are, in which order.
+    """
 
     model_config = FROZEN
     path: str = Field(description="Dotted path of what varies.")
@@ -78,30 +104,53 @@ class AxisTable(BaseModel):
     linspace: Linspace | None = None
     logspace: Logspace | None = None
     integers: Integers | None = None
+    cases: Mapping[str, Case] | None = None
 
     def given(self) -> list[str]:
         """Return the names of the ways in which values are given."""
-        return [name for name in KINDS if getattr(self, name) is not None]
+        kinds = [name for name in KINDS if getattr(self, name) is not None]
+        return ["cases"] if kinds == ["values", "cases"] else kinds
+
+    def chosen(self) -> tuple[Any, ...]:
+        """Return the names of the cases.
+
+        **Raises:** `ValueError` for a value that is no case.
+        """
+        cases = self.cases or {}
+        for value in self.values or ():
+            if value not in cases:
+                raise ValueError(f"{value!r} is not one of its cases; {nearest(str(value), cases)}")
+        return tuple(cases) if self.values is None else self.values
 
 
-KINDS = ("values", "linspace", "logspace", "integers")
+KINDS = ("values", "linspace", "logspace", "integers", "cases")
 
 
 class Spread(NamedTuple):
-    """An axis whose values are generated: its place among the axes, its path, the key of its values, them."""
+    """An axis whose values are generated: its place among the axes, its path, the key of its values, them.
+
+    Of cases, the values are the names, and `cases` says what each of them changes.
+    """
 
     place: int
     path: str
     kind: str
     values: tuple[Any, ...]
+    cases: Mapping[str, Case] | None = None
 
 
 class Axis(BaseModel):
-    """One axis of a sweep: what varies, and over which values."""
+    """One axis of a sweep: what varies, and over which values; with cases, what each value changes."""
 
     model_config = FROZEN
     path: str
     values: tuple[Any, ...]
+    cases: Mapping[str, Case] | None = None
+
+    @model_serializer(mode="wrap")
+    def _written(self, handler: Any) -> dict[str, Any]:
+        """Leave out what is not given: an axis without cases is what it was before there were any."""
+        return {key: item for key, item in handler(self).items() if item is not None}
 
     @property
     def name(self) -> str:

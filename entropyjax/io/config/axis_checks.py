@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from entropyjax.io.config.axes import KINDS, AxisTable, Spread, short_name
+from entropyjax.io.config.axes import DIMENSIONS, KINDS, AxisTable, Spread, short_name
 from entropyjax.io.config.errors import Problem
 from entropyjax.io.config.population import Distribution
 from entropyjax.io.config.quantities import numbers
@@ -14,6 +14,8 @@ from entropyjax.io.config.sentences import problems_of
 from entropyjax.io.config.tables import CriteriaConfig, RunConfig, Tables
 from entropyjax.io.config.values import show
 from entropyjax.params import AbstractParams, nearest
+
+_TAKEN = (*Tables.model_fields, *DIMENSIONS)
 
 
 def spread_out(axes: Sequence[AxisTable]) -> tuple[list[Spread], list[Problem]]:
@@ -27,13 +29,13 @@ def spread_out(axes: Sequence[AxisTable]) -> tuple[list[Spread], list[Problem]]:
             continue
         way = getattr(axis, kinds[0])
         try:
-            values = way if isinstance(way, tuple) else way.expand()
+            values = axis.chosen() if axis.cases is not None else way if isinstance(way, tuple) else way.expand()
         except ValueError as error:
             problems.append(Problem(("axes", i, kinds[0]), f"{label}: {error}"))
             continue
         problems += [Problem(("axes", i, kinds[0]), f"{label} {text}") for text in _faults(values)]
         if values:
-            spreads.append(Spread(i, axis.path, kinds[0], values))
+            spreads.append(Spread(i, axis.path, kinds[0], values, axis.cases))
     return spreads, problems
 
 
@@ -55,10 +57,36 @@ def check_clashes(spreads: Sequence[Spread], population: Mapping[str, Distributi
         if table == "params" and parameter in population:
             text = f"axes[{axis.place}] varies {axis.path}, which [population] draws; remove one of them."
             yield Problem(place, text)
+    yield from _case_clashes(spreads, paths, population)
+
+
+def _case_clashes(
+    spreads: Sequence[Spread], paths: Mapping[str, int], population: Mapping[str, Distribution]
+) -> Iterator[Problem]:
+    """Yield what a case sets and an axis varies, or [population] draws, or the cases of another axis set."""
+    setters: dict[str, Spread] = {}
+    drawn = {f"params.{name}" for name in population}
+    for axis in spreads:
+        for name, case in (axis.cases or {}).items():
+            for path in case.paths():
+                other = setters.setdefault(path, axis)
+                what = f"axes[{axis.place}]: the case '{name}' sets {path}, which"
+                place = ("axes", axis.place, "cases", name)
+                if path in paths:
+                    yield Problem(place, f"{what} axes[{paths[path]}] varies; remove one of them.")
+                elif path in drawn:
+                    yield Problem(place, f"{what} [population] draws; remove one of them.")
+                elif other is not axis:
+                    yield Problem(place, f"{what} a case of axes[{other.place}] sets too; remove one of them.")
 
 
 def check_path(axis: Spread, cls: type[AbstractParams], tables: Tables) -> Iterator[Problem]:
-    """Yield that the path of an axis leads nowhere."""
+    """Yield that the path of an axis leads nowhere, or that cases have no name of their own."""
+    if axis.cases is not None:
+        if not axis.path.isidentifier() or axis.path in _TAKEN:
+            text = f"axes[{axis.place}]: '{axis.path}' cannot name an axis of cases; choose a word such as 'topology'."
+            yield Problem(("axes", axis.place, "path"), text)
+        return
     known = _paths(cls, tables)
     if axis.path not in known:
         text = f"axes[{axis.place}]: nothing stands at '{axis.path}'; {nearest(axis.path, known)}"

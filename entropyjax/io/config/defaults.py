@@ -4,9 +4,11 @@ import math
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from entropyjax.io.config.axes import Case
 from entropyjax.io.config.tables import ModelConfig, RunConfig
 from entropyjax.io.config.values import plain, put, split
 from entropyjax.models import MODELS
+from entropyjax.params import nearest
 from entropyjax.solve import DEFAULT_METHOD
 
 _RUN = {name: field.default for name, field in RunConfig.model_fields.items()}
@@ -48,13 +50,26 @@ def change(data: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """
     if "run.dynamics" in values:
         data = without_stale(data, values["run.dynamics"])
-    for path, value in values.items():
-        data = put(data, split(path), plain(value))
     axes = data.get("axes")
-    if isinstance(axes, tuple):
+    axes = axes if isinstance(axes, tuple) else ()
+    varied = {path_of(axis): axis for axis in axes if isinstance(axis, dict)}
+    for path, value in values.items():
+        cases = varied.get(path, {}).get("cases")
+        data = put(data, split(path), plain(value)) if cases is None else _case(path, cases, value).onto(data)
+    if axes:
         kept = (axis for axis in axes if not (isinstance(axis, dict) and path_of(axis) in values))
         data = {**data, "axes": tuple(kept)}
     return data
+
+
+def _case(path: str, cases: Mapping[str, Any], name: Any) -> Case:
+    """Return one of the cases of an axis.
+
+    **Raises:** `LookupError` if there is none of this name.
+    """
+    if name not in cases:
+        raise LookupError(f"{name!r} is not a case of '{path}'; {nearest(str(name), cases)}")
+    return Case.model_validate(cases[name])
 
 
 def without_stale(data: dict[str, Any], dynamics: Any) -> dict[str, Any]:

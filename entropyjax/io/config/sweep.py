@@ -92,7 +92,7 @@ def assemble(data: dict[str, Any], line: Callable[[Problem], str]) -> SweepConfi
     if found.problems:
         raise ConfigError([line(problem) for problem in found.problems])
     fields = {name: getattr(found.tables, name) for name in SweepConfig.model_fields}
-    axes = tuple(Axis(path=axis.path, values=axis.values) for axis in found.spreads)
+    axes = tuple(Axis(path=axis.path, values=axis.values, cases=axis.cases) for axis in found.spreads)
     return SweepConfig(**{**fields, "axes": axes})
 
 

@@ -135,7 +135,9 @@ class Interpreter:
         graph = self.graph
         start = [node for value in init for node in nodes(value)]
         varying = [node.varying for node in start]
+        size = graph.size
         while True:
+            graph.size = size  # What was built on trial is gone.
             loop = Loop("loop", (), np.dtype(bool), False, None, graph.strict, graph.region)
             loop.length, loop.test, loop.condition, loop.mask = length, None, None, graph.mask
             with graph.nested(hoistable=True) as region:

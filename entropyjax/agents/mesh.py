@@ -1,0 +1,16 @@
+"""The agent-level simulator of a mesh: the star's, as one agent sees it (model page, section 5)."""
+
+from typing import Any
+
+from jaxtyping import Array, Float
+
+from entropyjax.agents.base import AgentDraws, micro_step
+from entropyjax.models.mesh import STAR, Mesh
+from entropyjax.models.orchestrator import OrchestratorState
+
+
+@micro_step.register
+def _mesh(
+    model: Mesh, params: Any, epsilon: Float[Array, ""], state: OrchestratorState, draws: AgentDraws
+) -> OrchestratorState:
+    return micro_step(STAR, model.nodes(params), epsilon, state, draws)
