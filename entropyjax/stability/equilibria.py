@@ -1,0 +1,132 @@
+"""All fixed points of an orchestrator, with their spectrum and a certificate."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from entropyjax.models.orchestrator import AbstractOrchestrator
+from entropyjax.params import cast
+from entropyjax.results import Kind, Phase, describe
+from entropyjax.stability.enclosure import Enclosed
+from entropyjax.stability.rest import residual, search_range
+from entropyjax.stability.roots import bracket_roots, carry_gradient, refine
+from entropyjax.stability.spectrum import Spectrum, kind, spectrum
+
+SLOTS = 5
+"""Fixed points that a result has room for."""
+
+
+class Equilibria(eqx.Module):
+    """The fixed points of one parameter point, in the order of their context, padded with NaN.
+
+    **Attributes:**
+
+    - `state`: the states, `slots` along the leading axis of every component.
+    - `spectrum`: eigenvalues of each in 1/step; `kind`: a `Kind` code; `stable`: F' < 0.
+    - `observables`: every observable of the model there, such as `right_probability`, `normalised_entropy` and the focus
+      `margin`.
+    - `count`, `stable_count`: how many there are; those beyond the slots are counted only.
+    - `phase`: a `Phase` code; `NO_COMPACTION` says why there is none.
+    - `certified`: whether interval arithmetic has proven that there is no other.
+    """
+
+    state: Any
+    spectrum: Spectrum
+    kind: Any
+    stable: Any
+    observables: dict[str, Any]
+    count: Any
+    stable_count: Any
+    phase: Any
+    certified: Any
+
+    def __str__(self) -> str:
+        if np.ndim(self.count):
+            return f"Equilibria of {np.size(self.count)} parameter points; index them to print one."
+        label = Phase(int(self.phase))
+        lines = [f"{label.name.lower()}: {describe(label)} {'Certified' if self.certified else 'Not certified'}."]
+        for slot in range(min(int(self.count), len(self.kind))):
+            pair = np.ravel(np.asarray(self.spectrum.pair[slot]))
+            values = [f"{name} = {_short(item[slot])}" for name, item in self.observables.items() if name in _SHOWN]
+            name = Kind(int(self.kind[slot])).name.lower().replace("_", " ")
+            lines.append(f"  {name}: {', '.join(values)}; eigenvalues {', '.join(f'{z:.4g}' for z in pair)}")
+        return "\n".join(lines)
+
+
+_SHOWN = ("focus", "context", "right_probability", "normalised_entropy", "margin")
+
+
+def _short(value: Any) -> str:
+    return ", ".join(f"{number:.4g}" for number in np.ravel(value))
+
+
+def equilibria(
+    model: AbstractOrchestrator, params: Any, progress: Any = None, *, slots: int = SLOTS, dtype: Any = None
+) -> Equilibria:
+    """Find all fixed points of one parameter point; batch it with `jax.vmap`, differentiate it with `jax.grad`.
+
+    A fixed point has x = u(s, c) and a context c with F(c) = 0, where F is the drift of the context there. Interval
+    arithmetic on the model's own drift decides cell by cell where F has no root and where it has exactly one;
+    `certified` says that it came through. States have the gradient of the implicit function theorem.
+
+    **Arguments:**
+
+    - `model`: an orchestrator whose focus relaxes to a target u(s, c), with a drift that is continuous.
+    - `progress`: s; by default 1, or s(0) if kappa = 0. With g > 0 that is the finished task: s = 0 is the other
+      end.
+    - `slots`: room for fixed points.
+    - `dtype`: floating type of the computation; by default JAX's own.
+    """
+    params = cast(params, jnp.result_type(float) if dtype is None else jnp.dtype(dtype))
+    progress = model.final_progress(params) if progress is None else jnp.asarray(progress, params.evidence.dtype)
+    fixed, held = lax.stop_gradient((params, progress))
+    like = model.initial_state(fixed).context
+    enclosed = Enclosed(residual(model, held, fixed), like)
+    low, high, bounded = search_range(enclosed, model.context_ceiling(fixed) + 0.0 * like)
+    found = bracket_roots(enclosed, low, jnp.where(bounded, high, low), slots)
+    return describe_roots(model, params, progress, found, bounded)
+
+
+def describe_roots(model: Any, params: Any, progress: Any, found: Any, bounded: Any) -> Equilibria:
+    """Return what there is to say of the roots in these brackets."""
+
+    def at(low: Any, high: Any) -> Any:
+        function = residual(model, progress, params)
+        still = residual(model, *lax.stop_gradient((progress, params)))
+        context = carry_gradient(function, refine(still, low, high))
+        state = model.at_rest(context, progress, params)
+        return state, spectrum(model, state, params), model.observe(state, params)
+
+    filled = jnp.isfinite(found.lower)
+    # Empty slots repeat the first, so that no NaN enters a gradient.
+    low, high = (jnp.where(filled, end, jnp.where(filled[0], end[0], 1.0)) for end in (found.lower, found.upper))
+    state, modes, seen = jax.vmap(at)(low, high)
+    state, modes, seen = jax.tree.map(lambda leaf: _blank(filled, leaf), (state, modes, seen))
+    kinds = jnp.where(filled, kind(modes), Kind.NONE)
+    stable = filled & (modes.slope < 0.0)
+    stable_count = jnp.sum(stable, axis=0, dtype=jnp.int32)
+    phase = label(stable_count, first(stable, seen["margin"]), bounded)
+    return Equilibria(state, modes, kinds, stable, seen, found.count, stable_count, phase, found.certified & bounded)
+
+
+def first(flags: Any, values: Any) -> Any:
+    """Return the value in the first slot that is flagged, NaN if none is."""
+    place = jnp.argmax(flags, axis=0)
+    return jnp.where(jnp.any(flags, axis=0), values[place], jnp.nan)
+
+
+def label(stable: Any, margin: Any, bounded: Any) -> Any:
+    """Return the `Phase` by the number of stable fixed points and the focus margin of the first."""
+    code = jnp.where(margin > 0.0, Phase.FOCUSED, Phase.COLLAPSED)
+    code = jnp.where(stable > 1, Phase.BISTABLE, jnp.where(stable == 1, code, Phase.UNDECIDED))
+    return jnp.where(bounded, code, Phase.NO_COMPACTION).astype(jnp.int32)
+
+
+def _blank(filled: Any, leaf: Any) -> Any:
+    """Return a leaf with NaN in the slots that are empty."""
+    shape = filled.shape + (1,) * (leaf.ndim - filled.ndim)
+    return jnp.where(filled.reshape(shape), leaf, jnp.nan)
