@@ -130,10 +130,10 @@ class AbstractOrchestrator(AbstractModel):
         return jnp.where(moving, jnp.ones_like(params.initial_progress), params.initial_progress)
 
     def context_ceiling(self, params: Any) -> Scalar:
-        """Return a guess in ktok beyond which context is forgotten faster than it flows in; infinite if nothing is."""
-        # Only with some compaction is it more than a guess: uncertainty, and so reflexion, can vanish.
+        """Return a context in ktok beyond which forgetting should exceed any inflow; a guess that is checked."""
+        # Exact with some compaction; without, reflexion counts in full, though it vanishes with the uncertainty.
         rate = jnp.where(params.compaction_rate > 0.0, params.compaction_rate, params.reflexion_rate)
-        return jnp.where(rate > 0.0, ctx.inflow(params, 1.0) / jnp.where(rate > 0.0, rate, 1.0), INF)
+        return ctx.inflow(params, 1.0) / jnp.where(rate > 0.0, rate, 1.0)
 
     def drift(self, t: Scalar, state: State, params: Any) -> OrchestratorState:
         del t

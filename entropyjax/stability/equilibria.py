@@ -11,9 +11,8 @@ from jax import lax
 from entropyjax.models.orchestrator import AbstractOrchestrator
 from entropyjax.params import cast
 from entropyjax.results import Kind, Phase, describe
-from entropyjax.stability.enclosure import Enclosed
-from entropyjax.stability.rest import residual, search_range
-from entropyjax.stability.roots import bracket_roots, carry_gradient, refine
+from entropyjax.stability.rest import combine, enclosed_residual, residual, start_search
+from entropyjax.stability.roots import Brackets, bracket_roots, carry_gradient, refine
 from entropyjax.stability.spectrum import Spectrum, kind, spectrum
 
 SLOTS = 5
@@ -84,43 +83,42 @@ def equilibria(
     params = cast(params, jnp.result_type(float) if dtype is None else jnp.dtype(dtype))
     progress = model.final_progress(params) if progress is None else jnp.asarray(progress, params.evidence.dtype)
     fixed, held = lax.stop_gradient((params, progress))
-    like = model.initial_state(fixed).context
-    enclosed = Enclosed(residual(model, held, fixed), like)
-    low, high, bounded = search_range(enclosed, model.context_ceiling(fixed) + 0.0 * like)
-    found = bracket_roots(enclosed, low, jnp.where(bounded, high, low), slots)
-    return describe_roots(model, params, progress, found, bounded)
+    found = bracket_roots(enclosed_residual(model, held, fixed), start_search(model, held, fixed, slots))
+    return _describe(model, params, progress, found)
 
 
-def describe_roots(model: Any, params: Any, progress: Any, found: Any, bounded: Any) -> Equilibria:
-    """Return what there is to say of the roots in these brackets."""
+def _describe(model: Any, params: Any, progress: Any, found: Brackets) -> Equilibria:
+    """Return what there is to say of the fixed points in these brackets."""
+    function = residual(model, progress, params)
+    still = residual(model, *lax.stop_gradient((progress, params)))
+    # Empty slots repeat the first, so that no NaN enters a gradient.
+    held = jnp.isfinite(found.lower)
+    low, high = (jnp.where(held, end, jnp.where(held[0], end[0], 1.0)) for end in (found.lower, found.upper))
+    roots = jax.vmap(lambda low, high: carry_gradient(function, refine(still, low, high)))(low, high)
+    contexts, count, filled = combine(roots, found.count)
 
-    def at(low: Any, high: Any) -> Any:
-        function = residual(model, progress, params)
-        still = residual(model, *lax.stop_gradient((progress, params)))
-        context = carry_gradient(function, refine(still, low, high))
+    def at(context: Any) -> Any:
         state = model.at_rest(context, progress, params)
         return state, spectrum(model, state, params), model.observe(state, params)
 
-    filled = jnp.isfinite(found.lower)
-    # Empty slots repeat the first, so that no NaN enters a gradient.
-    low, high = (jnp.where(filled, end, jnp.where(filled[0], end[0], 1.0)) for end in (found.lower, found.upper))
-    state, modes, seen = jax.vmap(at)(low, high)
+    state, modes, seen = jax.vmap(at)(contexts)
+    slope = modes.slope.reshape(len(filled), -1)
+    stable = filled & jnp.all(slope <= 0.0, axis=-1)
+    kinds = jnp.where(filled, jax.vmap(kind)(modes, stable), Kind.NONE).astype(jnp.int32)
     state, modes, seen = jax.tree.map(lambda leaf: _blank(filled, leaf), (state, modes, seen))
-    kinds = jnp.where(filled, kind(modes), Kind.NONE)
-    stable = filled & (modes.slope < 0.0)
-    stable_count = jnp.sum(stable, axis=0, dtype=jnp.int32)
-    phase = label(stable_count, first(stable, seen["margin"]), bounded)
-    return Equilibria(state, modes, kinds, stable, seen, found.count, stable_count, phase, found.certified & bounded)
+    number, bounded = stable_count(found.count), jnp.all(~found.positive)
+    phase = label(number, seen["margin"][0], bounded)
+    certified = jnp.all(found.certified) & bounded & (count <= len(filled))
+    return Equilibria(state, modes, kinds, stable, seen, count, number, phase, certified)
 
 
-def first(flags: Any, values: Any) -> Any:
-    """Return the value in the first slot that is flagged, NaN if none is."""
-    place = jnp.argmax(flags, axis=0)
-    return jnp.where(jnp.any(flags, axis=0), values[place], jnp.nan)
+def stable_count(count: Any) -> Any:
+    """Return how many fixed points are stable: from F > 0 on, the first root is and then every other."""
+    return jnp.prod((count + 1) // 2).astype(jnp.int32)
 
 
 def label(stable: Any, margin: Any, bounded: Any) -> Any:
-    """Return the `Phase` by the number of stable fixed points and the focus margin of the first."""
+    """Return the `Phase` by the number of stable fixed points and the focus margin of that with the least context."""
     code = jnp.where(margin > 0.0, Phase.FOCUSED, Phase.COLLAPSED)
     code = jnp.where(stable > 1, Phase.BISTABLE, jnp.where(stable == 1, code, Phase.UNDECIDED))
     return jnp.where(bounded, code, Phase.NO_COMPACTION).astype(jnp.int32)

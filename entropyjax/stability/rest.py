@@ -4,14 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
-from jax import lax
 
 from entropyjax.models.orchestrator import AbstractOrchestrator
-from entropyjax.solve.masked import any_lane
-from entropyjax.stability.enclosure import Enclosed, interval as iv
-
-FAR = 1e30
-"""A context in ktok beyond all meaning."""
+from entropyjax.stability.enclosure import Enclosed
+from entropyjax.stability.roots import FAR, Walk, start_walk
 
 
 def residual(model: AbstractOrchestrator, progress: Any, params: Any) -> Callable[[Any], Any]:
@@ -24,28 +20,43 @@ def residual(model: AbstractOrchestrator, progress: Any, params: Any) -> Callabl
     return drift
 
 
-def search_range(enclosed: Enclosed, ceiling: Any, doublings: int = 40) -> tuple[Any, Any, Any]:
-    """Return ends beyond which F has no root, and whether that is proven for the upper one.
+def enclosed_residual(model: AbstractOrchestrator, progress: Any, params: Any) -> Enclosed:
+    """Return F as a function that ranges can be put into.
 
-    F < 0 on [high, FAR], by interval arithmetic; `high` is doubled until it holds. The lower end lies a little
-    below 0, where forgetting adds.
-
-    **Arguments:** `ceiling`: where the search begins, infinite if nothing is ever forgotten.
+    **Raises:** `NotEnclosable` with what stands in the way.
     """
-    finite = ceiling < jnp.inf
-    start = jnp.where(finite, 1.0001 * ceiling + 1e-3, 1.0)
+    return Enclosed(residual(model, progress, params), model.initial_state(params).context)
 
-    def proven(high: Any) -> Any:
-        return iv.negative(enclosed.within(high, jnp.full_like(high, FAR)))
 
-    def test(state: Any) -> Any:
-        _, done, count = state
-        return any_lane(jnp.any(~done & finite)) & (count < doublings)
+def start_search(model: AbstractOrchestrator, progress: Any, params: Any, slots: int) -> Walk:
+    """Return the search for the roots of F, from a little below 0, where forgetting adds.
 
-    def step(state: Any) -> Any:
-        high, done, count = state
-        high = jnp.where(done, high, 2.0 * high)
-        return high, done | proven(high), count + 1
+    A context that nothing changes stays at c(0), which is then its fixed point: that of a level that a lane lacks.
+    """
+    drift, start = residual(model, progress, params), model.initial_state(params).context
+    ceiling = 1.0001 * model.context_ceiling(params) + 1e-3 + jnp.zeros_like(start)
+    low = -1e-3 * ceiling
+    before, after = drift(low), drift(ceiling)
+    walk = start_walk(low, ceiling, before > 0.0, slots)
+    inert = (before == 0.0) & (after == 0.0)
+    first = inert & (jnp.arange(slots) == 0).reshape((-1,) + (1,) * start.ndim)
+    lower, upper = (jnp.where(first, start, end) for end in walk.found[:2])
+    found = walk.found._replace(lower=lower, upper=upper, count=inert.astype(jnp.int32))
+    return walk._replace(place=jnp.where(inert, FAR, low), found=found)
 
-    high, done, _ = lax.while_loop(test, step, (start, proven(start), jnp.zeros((), jnp.int32)))
-    return -1e-3 * high, high, done
+
+def combine(roots: Any, count: Any) -> tuple[Any, Any, Any]:
+    """Return the contexts of whole fixed points, how many there are, and which slots hold one.
+
+    Levels that do not act on each other have their roots independently, and the fixed points are all combinations; those
+    with the roots of least context come first. A single context is its own combination.
+
+    **Arguments:** `roots`: by slot along the leading axis, then by level if there are levels; `count`: by level.
+    """
+    slots = jnp.arange(len(roots), dtype=jnp.int32)
+    if count.ndim == 0:
+        return roots, count, slots < count
+    stride = jnp.concatenate([jnp.ones(1, jnp.int32), jnp.cumprod(count)[:-1].astype(jnp.int32)])
+    digit = (slots[:, None] // jnp.maximum(stride, 1)) % jnp.maximum(count, 1)
+    total = jnp.prod(count).astype(jnp.int32)
+    return jnp.take_along_axis(roots, jnp.minimum(digit, len(roots) - 1), axis=0), total, slots < total

@@ -14,11 +14,19 @@ Function = Callable[[Any], Any]
 """Called as f(c) on an array, elementwise: a root of one element depends on no other."""
 
 
+FAR = 1e20
+"""Where a search ends."""
+
+MOST_CELLS = 512
+"""Most cells that a search tries."""
+
+
 class Brackets(NamedTuple):
     """Intervals with one change of sign each, in rising order, along a leading axis of slots.
 
     `lower` and `upper` are NaN where a slot is empty; `count` can be larger than the number of slots;
-    `certified` says that each of the intervals holds one root and that there is no other; `steps` counts cells.
+    `certified` says that each of the intervals holds one root and that there is no other; `steps` counts cells;
+    `positive` says whether the function ends above 0.
     """
 
     lower: Any
@@ -26,96 +34,115 @@ class Brackets(NamedTuple):
     count: Any
     certified: Any
     steps: Any
+    positive: Any
 
 
-class _Walk(NamedTuple):
+class Walk(NamedTuple):
+    """A search for roots under way: where it is, the width it tries next, and the range of f here."""
+
     place: Any
+    leap: Any
     width: Any
     floor: Any
-    here: Any
-    """Range of the function at `place`."""
+    here: iv.Enclosure
     positive: Any
     found: Brackets
 
 
-def bracket_roots(enclosed: Enclosed, low: Any, high: Any, slots: int = 5, max_steps: int = 512) -> Brackets:
-    """Find all roots between `low` and `high` in a walk from left to right over cells of adaptive width.
+def bracket_roots(enclosed: Enclosed, walk: Walk) -> Brackets:
+    """Return what a search finds up to `FAR`."""
+    return lax.while_loop(lambda walk: any_lane(unfinished(walk)), lambda walk: step_walk(enclosed, walk), walk).found
+
+
+def start_walk(low: Any, leap: Any, positive: Any, slots: int = 5) -> Walk:
+    """Return a search that stands at `low`.
+
+    **Arguments:**
+
+    - `low`: where it begins, of the shape of f's argument.
+    - `leap`: from where on f is supposed to have no root; the search proves it, or goes on in strides.
+    - `positive`: whether f > 0 at `low`.
+    - `slots`: how many brackets are kept.
+    """
+    low, leap, positive = jnp.broadcast_arrays(low, leap, positive)
+    none = jnp.full((slots, *low.shape), jnp.nan, low.dtype)
+    zero, extent, infinite = jnp.zeros(low.shape, jnp.int32), leap - low, jnp.full_like(low, jnp.inf)
+    return Walk(
+        place=low,
+        leap=leap,
+        width=0.125 * extent,
+        floor=extent * (4.0 * float(jnp.finfo(low.dtype).eps)),
+        here=iv.Enclosure(-infinite, infinite),
+        positive=positive,
+        found=Brackets(none, none, zero, jnp.ones_like(positive), zero, positive),
+    )
+
+
+def unfinished(walk: Walk) -> Any:
+    """Return whether a walk has not come to its end."""
+    return jnp.any((walk.place < FAR) & (walk.found.steps < MOST_CELLS))
+
+
+def step_walk(enclosed: Enclosed, walk: Walk) -> Walk:
+    """Try one cell of a walk from left to right; a walk that has ended stays as it is.
 
     A cell [a, b] is left behind once interval arithmetic decides it: the range of f over it, intersected with the mean
     value form f(a) + f'([a, b]) (b - a), excludes 0; or that of f' does, and then there is one root if the signs
     at a and b differ and none if not. Otherwise the cell shrinks, to where Newton's step from the interval f'([a, b])
     shows that no root lies before if that is nearer. A cell at the limit of precision is passed by, and the result is
-    not certified. Nothing is stored but the brackets, so that a batch is one loop over arrays.
-
-    **Arguments:**
-
-    - `enclosed`: f, elementwise. It should have one sign beyond both ends; the sign at an end is certified too.
-    - `low`, `high`: ends, of the shape of f's argument.
-    - `slots`: most roots that are kept.
-    - `max_steps`: most cells; the last eighth of them covers what is left, whatever its width.
+    not certified; the last eighth of the cells covers what is left, whatever its width.
     """
-    eps = float(jnp.finfo(jnp.result_type(low)).eps)
-    low, high = jnp.broadcast_arrays(low, high)
-    extent = high - low
-    reserve = max_steps // 8
-    places = jnp.arange(slots, dtype=jnp.int32).reshape((slots,) + (1,) * low.ndim)
-
-    def step(walk: _Walk) -> _Walk:
-        found, a = walk.found, walk.place
-        active = (a < high) & (found.steps < max_steps)
-        b = jnp.minimum(a + walk.width, high)
-        width = b - a
-        cell, slope = enclosed.over(a, b)
-        there = enclosed.at(b)
-        below, above = jnp.minimum(slope.lower, 0.0) * width, jnp.maximum(slope.upper, 0.0) * width
-        least = jnp.maximum(cell.lower, walk.here.lower + 1.01 * below)
-        most = jnp.minimum(cell.upper, walk.here.upper + 1.01 * above)
-        signed = iv.positive(there) | iv.negative(there)
-        empty = ((least > 0.0) & walk.positive) | ((most < 0.0) & ~walk.positive)
-        single = (iv.positive(slope) | iv.negative(slope)) & signed
-        decided = empty | single
-        left = max_steps - found.steps
-        coarse = jnp.where(left <= reserve, (high - a) / jnp.maximum(left - 1, 1).astype(a.dtype), 0.0)
-        limit = jnp.maximum(jnp.maximum(walk.floor, 16.0 * eps * jnp.abs(a)), 1.01 * coarse)
-        forced = ~decided & (width <= limit)
-        passed = active & (decided | forced)
-        sign = jnp.where(empty, walk.positive, jnp.where(signed, iv.positive(there), walk.positive))
-        root = passed & (sign != walk.positive)
-        slot = root & (places == found.count)
-        # How far Newton's method shows f to have no root, and no farther.
-        reach = jnp.where(walk.positive, walk.here.lower / -below, walk.here.upper / -above) * width
-        shorter = jnp.clip(0.95 * jnp.nan_to_num(reach, nan=0.0), width / 8.0, width / 2.0)
-        return _Walk(
-            place=jnp.where(passed, b, a),
-            width=jnp.where(passed, 2.0 * width, jnp.maximum(shorter, limit)),
-            floor=jnp.where(active & forced, 2.0 * width, walk.floor),
-            here=iv.Enclosure(*(jnp.where(passed, new, old) for new, old in zip(there, walk.here, strict=True))),
-            positive=jnp.where(passed, sign, walk.positive),
-            found=Brackets(
-                lower=jnp.where(slot, a, found.lower),
-                upper=jnp.where(slot, b, found.upper),
-                count=found.count + root.astype(jnp.int32),
-                certified=found.certified & ~(active & forced),
-                steps=found.steps + active.astype(jnp.int32),
-            ),
-        )
-
-    here = enclosed.at(low)
-    none = jnp.full((slots, *low.shape), jnp.nan, low.dtype)
-    zero = jnp.zeros(low.shape, jnp.int32)
-    certified = iv.positive(here) | iv.negative(here)
-    walk = _Walk(
-        place=low,
-        width=extent / 8.0,
-        floor=extent * (4.0 * eps),
-        here=here,
-        positive=iv.positive(here),
-        found=Brackets(none, none, zero, certified, zero),
+    found, a = walk.found, walk.place
+    left = MOST_CELLS - found.steps
+    active = (a < FAR) & (left > 0)
+    inside = a < walk.leap
+    end = jnp.where(inside, walk.leap, FAR)
+    b = jnp.minimum(a + walk.width, end)
+    width = b - a
+    cell, slope = enclosed.over(a, b)
+    there = enclosed.at(b)
+    fall, rise = jnp.minimum(slope.lower, 0.0) * width, jnp.maximum(slope.upper, 0.0) * width
+    # The factor covers the rounding of these sums.
+    above = jnp.maximum(cell.lower, walk.here.lower + 1.01 * fall) > 0.0
+    below = jnp.minimum(cell.upper, walk.here.upper + 1.01 * rise) < 0.0
+    empty = jnp.where(walk.positive, above, below)
+    signed = iv.positive(there) | iv.negative(there)
+    decided = empty | ((iv.positive(slope) | iv.negative(slope)) & signed)
+    coarse = jnp.where(left <= MOST_CELLS // 8, (end - a) / jnp.maximum(left // 2, 1).astype(a.dtype), 0.0)
+    precision = 16.0 * float(jnp.finfo(a.dtype).eps) * jnp.abs(a)
+    limit = jnp.maximum(jnp.maximum(walk.floor, precision), coarse)
+    forced = active & ~decided & (width <= limit)
+    passed = active & (decided | forced)
+    positive = jnp.where(passed & signed & ~empty, iv.positive(there), walk.positive)
+    root = positive != walk.positive
+    reach = jnp.where(walk.positive, walk.here.lower / -fall, walk.here.upper / -rise)
+    shrink = jnp.clip(0.95 * jnp.nan_to_num(reach), 0.125, 0.5)
+    # Past the leap all the rest is tried at once, and then in large strides.
+    longer = jnp.where(inside & (b >= walk.leap), FAR, jnp.where(inside, 2.0, 8.0) * width)
+    return Walk(
+        place=jnp.where(passed, b, a),
+        leap=walk.leap,
+        width=jnp.where(passed, longer, jnp.maximum(shrink * width, limit)),
+        floor=jnp.where(forced, 2.0 * width, walk.floor),
+        here=iv.Enclosure(*(jnp.where(passed, new, old) for new, old in zip(there, walk.here, strict=True))),
+        positive=positive,
+        found=_note(found, a, b, root)._replace(
+            certified=found.certified & ~forced & ~(root & (found.count >= len(found.lower))),
+            steps=found.steps + active.astype(jnp.int32),
+            positive=positive,
+        ),
     )
-    found = lax.while_loop(
-        lambda walk: any_lane(jnp.any((walk.place < high) & (walk.found.steps < max_steps))), step, walk
-    ).found
-    return found._replace(certified=found.certified & (found.count <= slots))
+
+
+def _note(found: Brackets, low: Any, high: Any, root: Any) -> Brackets:
+    """Return the brackets with [low, high] in the next slot where it holds a root."""
+    slots = jnp.arange(len(found.lower), dtype=jnp.int32).reshape((-1,) + (1,) * jnp.ndim(low))
+    here = root & (slots == found.count)
+    return found._replace(
+        lower=jnp.where(here, low, found.lower),
+        upper=jnp.where(here, high, found.upper),
+        count=found.count + root.astype(jnp.int32),
+    )
 
 
 def refine(function: Function, low: Any, high: Any, rounds: int = 80) -> Any:

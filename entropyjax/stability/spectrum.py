@@ -67,8 +67,7 @@ def _pair(relaxation: Any, damping: Any, coupling: Any) -> Any:
     return jax.lax.complex(jnp.stack([first, second], -1), jnp.stack([turn, -turn], -1))
 
 
-def kind(at: Spectrum) -> Any:
+def kind(at: Spectrum, stable: Any) -> Any:
     """Return the `Kind` of a fixed point: with a negative trace, F' < 0 is stable and F' > 0 a saddle."""
-    spiral = jnp.any(jnp.imag(at.pair) != 0.0, axis=-1)
-    stable = jnp.where(spiral, Kind.STABLE_SPIRAL, Kind.STABLE_NODE)
-    return jnp.where(at.slope < 0.0, stable, Kind.SADDLE).astype(jnp.int32)
+    spiral = jnp.any(jnp.imag(at.pair) != 0.0)
+    return jnp.where(stable, jnp.where(spiral, Kind.STABLE_SPIRAL, Kind.STABLE_NODE), Kind.SADDLE)
