@@ -1,10 +1,24 @@
 """Stability: equilibria, their spectrum, and where they appear or vanish."""
 
+from entropyjax.stability.critical import (
+    Critical as Critical,
+    critical_agents as critical_agents,
+    critical_window as critical_window,
+)
+from entropyjax.stability.cusps import Cusps as Cusps, cusps as cusps
+from entropyjax.stability.elasticity import Elasticities as Elasticities, elasticities as elasticities
 from entropyjax.stability.equilibria import Equilibria as Equilibria, equilibria as equilibria
 from entropyjax.stability.margin import (
     has_margin_window as has_margin_window,
     margin_context as margin_context,
     margin_window as margin_window,
 )
+from entropyjax.stability.optimum import (
+    ReasoningOptimum as ReasoningOptimum,
+    reasoning_optimum as reasoning_optimum,
+    resting_objective as resting_objective,
+    success_objective as success_objective,
+)
 from entropyjax.stability.phases import Phases as Phases, phases as phases
 from entropyjax.stability.spectrum import Spectrum as Spectrum
+from entropyjax.stability.times import cognitive_horizon as cognitive_horizon, collapse_time as collapse_time
