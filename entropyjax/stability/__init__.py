@@ -14,11 +14,12 @@ from entropyjax.stability.margin import (
     margin_window as margin_window,
 )
 from entropyjax.stability.optimum import (
+    AtRest as AtRest,
     ReasoningOptimum as ReasoningOptimum,
+    Success as Success,
     reasoning_optimum as reasoning_optimum,
-    resting_objective as resting_objective,
-    success_objective as success_objective,
 )
 from entropyjax.stability.phases import Phases as Phases, phases as phases
+from entropyjax.stability.rest import certificate as certificate
 from entropyjax.stability.spectrum import Spectrum as Spectrum
 from entropyjax.stability.times import cognitive_horizon as cognitive_horizon, collapse_time as collapse_time

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,12 +14,15 @@ from entropyjax.params import cast, replace
 from entropyjax.results import Optimum, describe
 from entropyjax.solve import Grid
 from entropyjax.solve.lane import solve
-from entropyjax.stability.equilibria import equilibria
+from entropyjax.stability.rest import enclosed_residual, residual, start_search
+from entropyjax.stability.roots import bracket_roots, carry_gradient, refine
 
 _POINTS, _ROUNDS, _NEWTON = 33, 4, 4
 
 Objective = Callable[[Any], Any]
-"""Called as objective(params): a number to be as large as possible."""
+"""Called as objective(params): a number to be as large as possible. It may have a method `near(params)` that returns it as
+a function that is smooth about these parameters, and cheaper.
+"""
 
 
 class ReasoningOptimum(NamedTuple):
@@ -34,20 +38,56 @@ class ReasoningOptimum(NamedTuple):
         return f"tau_r = {float(self.reasoning_tokens):.6g} ktok/step. {describe(Optimum(int(self.place)))}"
 
 
-def resting_objective(observable: str, model: Any = Star()) -> Objective:
-    """Return an observable of the focused fixed point, that with the least context, as an objective."""
-    return lambda params: equilibria(model, params, slots=1).observables[observable][0]
+class AtRest(eqx.Module):
+    """An observable of the focused fixed point, that with the least context, as an objective.
+
+    **Attributes:** `observable`: its name; `model`: an orchestrator.
+    """
+
+    observable: str
+    model: Any = Star()
+
+    def __call__(self, params: Any) -> Any:
+        return self._observe(self._context(params), params)
+
+    def near(self, params: Any) -> Callable[[Any], Any]:
+        """Return the objective with this fixed point followed, and no search for others."""
+        context = self._context(params)
+
+        def follow(params: Any) -> Any:
+            function = residual(self.model, self.model.final_progress(params), params)
+            return self._observe(carry_gradient(function, context), params)
+
+        return follow
+
+    def _context(self, params: Any) -> Any:
+        """Return the least root of F; it carries no gradient."""
+        params = lax.stop_gradient(params)
+        progress = self.model.final_progress(params)
+        enclosed = enclosed_residual(self.model, progress, params)
+        found = bracket_roots(enclosed, start_search(self.model, progress, params, 1))
+        return refine(residual(self.model, progress, params), found.lower[0], found.upper[0])
+
+    def _observe(self, context: Any, params: Any) -> Any:
+        state = self.model.at_rest(context, self.model.final_progress(params), params)
+        return self.model.observables[self.observable].evaluate(self.model, state, params)
 
 
-def success_objective(model: AbstractModel = Star(), grid: Grid = Grid(128.0, 1, 512)) -> Objective:
-    """Return s(T) of the ODE, the share of the task that is resolved by the horizon, as an objective."""
-    return lambda params: model.progress(solve(model, params, grid=grid, dtype=params.evidence.dtype).final)
+class Success(eqx.Module):
+    """s(T) of the ODE, the share of the task that is resolved by the horizon, as an objective."""
+
+    model: AbstractModel = Star()
+    grid: Grid = Grid(128.0, 1, 512)
+
+    def __call__(self, params: Any) -> Any:
+        final = solve(self.model, params, grid=self.grid, dtype=jnp.result_type(params.evidence)).final
+        return self.model.progress(final)
 
 
-_OBJECTIVES: dict[str, Callable[[], Objective]] = {
-    "right_probability": lambda: resting_objective("right_probability"),
-    "margin": lambda: resting_objective("margin"),
-    "success": success_objective,
+_OBJECTIVES: dict[str, Objective] = {
+    "right_probability": AtRest("right_probability"),
+    "margin": AtRest("margin"),
+    "success": Success(),
 }
 
 
@@ -71,44 +111,44 @@ def reasoning_optimum(
     if isinstance(objective, str):
         if objective not in _OBJECTIVES:
             raise ValueError(f"'{objective}' is not an objective; take one of {', '.join(_OBJECTIVES)}, or a function.")
-        objective = _OBJECTIVES[objective]()
+        objective = _OBJECTIVES[objective]
     params = cast(params, jnp.result_type(float) if dtype is None else jnp.dtype(dtype))
     low, high = (jnp.asarray(end, params.evidence.dtype) for end in (low, high))
-    function, still = objective, lax.stop_gradient(params)
-
-    def at(effort: Any, params: Any) -> Any:
-        return function(replace(params, {"reasoning_tokens": effort}))
-
-    effort, cell, place = _close_in(lambda effort: at(effort, still), low, high)
-    inner, smooth = _polish(lambda effort: at(effort, still), effort, cell)
+    still = lax.stop_gradient(params)
+    effort, cell, place = _close_in(lambda effort: objective(_with(still, effort)), low, high)
+    local = objective.near(_with(still, effort)) if hasattr(objective, "near") else objective
+    inner, bend, smooth = _polish(lambda effort: local(_with(still, effort)), effort, cell)
     interior = place == Optimum.INTERIOR
     edge = interior & ~smooth
-    slope, bend = _slopes(lambda effort: at(effort, params), inner)
-    step = -slope / lax.stop_gradient(jnp.where(smooth, bend, 1.0))
+    _, slope = _slope(lambda effort: local(_with(params, effort)), inner)
+    step = -slope / jnp.where(smooth, bend, 1.0)
     # sqrt(0) has the value 0 and no derivative.
     nothing = jnp.sqrt(jnp.where(edge, step - lax.stop_gradient(step), 0.25)) - jnp.where(edge, 0.0, 0.5)
     best = jnp.where(interior & smooth, inner + step, effort + nothing)
     place = jnp.where(edge, Optimum.EDGE, place).astype(jnp.int32)
-    return ReasoningOptimum(best, at(lax.stop_gradient(best), params), place)
+    return ReasoningOptimum(best, local(_with(params, lax.stop_gradient(best))), place)
 
 
-def _slopes(function: Callable[[Any], Any], effort: Any) -> tuple[Any, Any]:
-    """Return the first and second derivative."""
-    one = jnp.ones_like(effort)
-    return jax.jvp(lambda effort: jax.jvp(function, (effort,), (one,))[1], (effort,), (one,))
+def _with(params: Any, effort: Any) -> Any:
+    return replace(params, {"reasoning_tokens": effort})
 
 
-def _polish(function: Callable[[Any], Any], effort: Any, cell: Any) -> tuple[Any, Any]:
-    """Return the zero of the slope near `effort`, and whether it is a smooth maximum within `cell`."""
+def _slope(function: Callable[[Any], Any], effort: Any) -> tuple[Any, Any]:
+    """Return the value and the derivative."""
+    return jax.jvp(function, (effort,), (jnp.ones_like(effort),))
+
+
+def _polish(function: Callable[[Any], Any], effort: Any, cell: Any) -> tuple[Any, Any, Any]:
+    """Return the zero of the slope near `effort`, the bend there, and whether it is a smooth maximum within `cell`."""
 
     def step(_: Any, state: Any) -> Any:
-        effort, _, _ = state
-        slope, bend = _slopes(function, effort)
+        effort, *_ = state
+        slope, bend = _slope(lambda effort: _slope(function, effort)[1], effort)
         change = jnp.clip(-slope / jnp.where(bend == 0.0, 1.0, bend), -cell, cell)
         return effort + change, jnp.abs(change), bend
 
     inner, change, bend = lax.fori_loop(0, _NEWTON, step, (effort, cell, cell))
-    return inner, (bend < 0.0) & (change < 1e-2 * cell) & (jnp.abs(inner - effort) <= cell)
+    return inner, bend, (bend < 0.0) & (change < 1e-2 * cell) & (jnp.abs(inner - effort) <= cell)
 
 
 def _close_in(function: Callable[[Any], Any], low: Any, high: Any) -> tuple[Any, Any, Any]:

@@ -80,11 +80,11 @@ def _phases(model: Any, many: Any, one: Any, held: Any) -> Phases:
             state = model.at_rest(refine(function, *ends), progress, params)
             return jnp.where(count > 0, model.observables["margin"].evaluate(model, state, params), jnp.nan)
 
-        first = margin(jnp.zeros_like(found.count))
-        last = margin(jnp.clip(found.count - 1, 0, len(found.lower) - 1))
+        last = jnp.clip(found.count - 1, 0, len(found.lower) - 1)
+        margins = jax.vmap(margin)(jnp.stack([jnp.zeros_like(last), last]))
         stable, bounded = stable_count(found.count), jnp.all(~found.positive)
         certified = jnp.all(found.certified) & bounded
-        return Phases(label(stable, first, bounded), first, last, count, stable, certified)
+        return Phases(label(stable, margins[0], bounded), margins[0], margins[1], count, stable, certified)
 
     items = (many, held)
     walks = pooled_loop(start, advance, unfinished, items, _POOL)

@@ -6,7 +6,8 @@ from typing import Any
 import jax.numpy as jnp
 
 from entropyjax.models.orchestrator import AbstractOrchestrator
-from entropyjax.stability.enclosure import Enclosed
+from entropyjax.params import cast
+from entropyjax.stability.enclosure import Enclosed, NotEnclosable, Sampled
 from entropyjax.stability.roots import FAR, Walk, start_walk
 
 
@@ -20,12 +21,23 @@ def residual(model: AbstractOrchestrator, progress: Any, params: Any) -> Callabl
     return drift
 
 
-def enclosed_residual(model: AbstractOrchestrator, progress: Any, params: Any) -> Enclosed:
-    """Return F as a function that ranges can be put into.
+def enclosed_residual(model: AbstractOrchestrator, progress: Any, params: Any) -> Enclosed | Sampled:
+    """Return F as a function that ranges can be put into: rigorous ones, if interval arithmetic can follow the model."""
+    function = residual(model, progress, params)
+    try:
+        return Enclosed(function, model.initial_state(params).context)
+    except NotEnclosable:
+        return Sampled(function)
 
-    **Raises:** `NotEnclosable` with what stands in the way.
-    """
-    return Enclosed(residual(model, progress, params), model.initial_state(params).context)
+
+def certificate(model: AbstractOrchestrator) -> str:
+    """Return why fixed points of a model cannot be certified, "" if they can."""
+    params = cast(model.params(), jnp.result_type(float))
+    try:
+        Enclosed(residual(model, model.final_progress(params), params), model.initial_state(params).context)
+    except NotEnclosable as reason:
+        return f"Interval arithmetic cannot follow {type(model).__name__}: {reason}."
+    return ""
 
 
 def start_search(model: AbstractOrchestrator, progress: Any, params: Any, slots: int) -> Walk:

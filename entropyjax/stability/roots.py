@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from entropyjax.solve.masked import any_lane
-from entropyjax.stability.enclosure import Enclosed, interval as iv
+from entropyjax.stability.enclosure import Enclosed, Sampled, interval as iv
 
 Function = Callable[[Any], Any]
 """Called as f(c) on an array, elementwise: a root of one element depends on no other."""
@@ -49,7 +49,7 @@ class Walk(NamedTuple):
     found: Brackets
 
 
-def bracket_roots(enclosed: Enclosed, walk: Walk) -> Brackets:
+def bracket_roots(enclosed: Enclosed | Sampled, walk: Walk) -> Brackets:
     """Return what a search finds up to `FAR`."""
     return lax.while_loop(lambda walk: any_lane(unfinished(walk)), lambda walk: step_walk(enclosed, walk), walk).found
 
@@ -83,7 +83,7 @@ def unfinished(walk: Walk) -> Any:
     return jnp.any((walk.place < FAR) & (walk.found.steps < MOST_CELLS))
 
 
-def step_walk(enclosed: Enclosed, walk: Walk) -> Walk:
+def step_walk(enclosed: Enclosed | Sampled, walk: Walk) -> Walk:
     """Try one cell of a walk from left to right; a walk that has ended stays as it is.
 
     A cell [a, b] is left behind once interval arithmetic decides it: the range of f over it, intersected with the mean
@@ -127,7 +127,7 @@ def step_walk(enclosed: Enclosed, walk: Walk) -> Walk:
         here=iv.Enclosure(*(jnp.where(passed, new, old) for new, old in zip(there, walk.here, strict=True))),
         positive=positive,
         found=_note(found, a, b, root)._replace(
-            certified=found.certified & ~forced & ~(root & (found.count >= len(found.lower))),
+            certified=found.certified & enclosed.rigorous & ~forced & ~(root & (found.count >= len(found.lower))),
             steps=found.steps + active.astype(jnp.int32),
             positive=positive,
         ),

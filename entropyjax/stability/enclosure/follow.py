@@ -115,6 +115,8 @@ class Enclosed:
     **Raises:** `NotEnclosable` with what stands in the way.
     """
 
+    rigorous = True
+
     def __init__(self, function: Callable[[Any], Any], like: Any):
         steps, known, (self._argument,), (self._output,) = inline(jax.make_jaxpr(function)(like))
         self._rest: list[_Step] = []
