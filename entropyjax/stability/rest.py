@@ -47,7 +47,7 @@ def start_search(model: AbstractOrchestrator, progress: Any, params: Any, slots:
     """
     drift, start = residual(model, progress, params), model.initial_state(params).context
     ceiling = 1.0001 * model.context_ceiling(params) + 1e-3 + jnp.zeros_like(start)
-    low = -1e-3 * ceiling
+    low = -1e-6 * ceiling
     before, after = drift(low), drift(ceiling)
     walk = start_walk(low, ceiling, before > 0.0, slots)
     inert = (before == 0.0) & (after == 0.0)

@@ -102,9 +102,9 @@ def step_walk(enclosed: Enclosed | Sampled, walk: Walk) -> Walk:
     cell, slope = enclosed.over(a, b)
     there = enclosed.at(b)
     fall, rise = jnp.minimum(slope.lower, 0.0) * width, jnp.maximum(slope.upper, 0.0) * width
-    # The factor covers the rounding of these sums.
-    above = jnp.maximum(cell.lower, walk.here.lower + 1.01 * fall) > 0.0
-    below = jnp.minimum(cell.upper, walk.here.upper + 1.01 * rise) < 0.0
+    # The factor covers the rounding of these sums. One range may be open or NaN, and the other decide.
+    above = (cell.lower > 0.0) | (walk.here.lower + 1.01 * fall > 0.0)
+    below = (cell.upper < 0.0) | (walk.here.upper + 1.01 * rise < 0.0)
     empty = jnp.where(walk.positive, above, below)
     signed = iv.positive(there) | iv.negative(there)
     decided = empty | ((iv.positive(slope) | iv.negative(slope)) & signed)
