@@ -1,4 +1,4 @@
-"""Folds on a slice through the parameters: where the focused fixed point of the star vanishes."""
+"""Folds on a slice through the parameters: where fixed points of the star meet and vanish."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ _GRID, _ZOOM, _ROUNDS = 96, 17, 3
 
 
 class Fold(NamedTuple):
-    """The fold where the focused fixed point vanishes: its log-odds ln(q/(1-q)), and whether there is one."""
+    """A fold on a slice: the log-odds ln(q/(1-q)) of the fixed points that meet there, and whether there is one."""
 
     odds: Any
     exists: Any
@@ -61,7 +61,7 @@ def _excess(params: Any, window: Any, odds: Any, y: Any) -> Any:
 
 
 class Dip(NamedTuple):
-    """Where a slice is least steep: log-odds, steepness there, and the next place on the grid towards the focused end."""
+    """Where a slice is least steep: log-odds, steepness there, and the next place on the grid towards the end."""
 
     odds: Any
     steepness: Any
@@ -79,7 +79,7 @@ def along(slice_: Slice) -> Callable[[Any], Any]:
 
 
 def last_dip(steep: Callable[[Any], Any], low: Any, high: Any) -> Dip:
-    """Return the dip of the steepness that is nearest to `high`, the focused end, or else the lowest one.
+    """Return the dip of the steepness that is nearest to the end `high`, or else the lowest one.
 
     It is looked for on a grid that is densest where the odds are even, and then around its lowest point on finer ones, so
     that a fold is missed only within about 1e-6 of a cusp, relative to the parameter.
@@ -106,8 +106,12 @@ def last_dip(steep: Callable[[Any], Any], low: Any, high: Any) -> Dip:
 
 
 def last_fold(slice_: Slice, low: Any, high: Any) -> Fold:
-    """Return the fold at which the focused fixed points of a slice end: there the steepness first falls below 0."""
+    """Return the fold that is nearest to the end `high`: coming from there the steepness first falls below 0.
+
+    `high` is the larger end for the focused fixed points, and the smaller one for the collapsed ones.
+    """
     steep = along(slice_)
     dip = last_dip(steep, low, high)
     exists = dip.steepness < 0.0
-    return Fold(refine(steep, dip.odds, jnp.where(exists, dip.beyond, dip.odds)), exists)
+    beyond = jnp.where(exists, dip.beyond, dip.odds)
+    return Fold(refine(steep, jnp.minimum(dip.odds, beyond), jnp.maximum(dip.odds, beyond)), exists)

@@ -34,6 +34,7 @@ _STRUCTURAL = {
     "dynamic_slice",
     "gather",
     "concatenate",
+    "stack",
     "pad",
     "rev",
     "convert_element_type",

@@ -176,9 +176,8 @@ def _extreme(larger: bool) -> Rule:
         out = Enclosure(pick(one.value.lower, other.value.lower), pick(one.value.upper, other.value.upper))
         if one.slope is None:
             return Jet(out, None)
-        if not larger:
-            one, other = other, one
-        first, second = one.value.lower >= other.value.upper, other.value.lower >= one.value.upper
+        above, below = one.value.lower >= other.value.upper, other.value.lower >= one.value.upper
+        first, second = (above, below) if larger else (below, above)
         return Jet(out, choose(first, one.slope, choose(second, other.slope, iv.hull(one.slope, other.slope))))
 
     return apply
