@@ -11,7 +11,9 @@ def residual(c, **values):
     p = {name: mp.mpf(repr(value)) for name, value in DEFAULTS.items()} | values
     evidence = p["evidence"] * (1 + p["reasoning_gain"] * mp.log(1 + p["reasoning_tokens"] / p["reasoning_scale"]))
     evidence *= 1 + p["progress_gain"]
-    load = (p["system_tokens"] + p["n_agents"] * p["roster_tokens"] + c) / (p["effective_fraction"] * p["context_window"])
+    load = (p["system_tokens"] + p["n_agents"] * p["roster_tokens"] + c) / (
+        p["effective_fraction"] * p["context_window"]
+    )
     x = evidence / (1 + load ** p["dilution_order"])
     rivals = p["roster_similarity"] * (p["n_agents"] - 1)
     q = 1 / (1 + rivals * mp.exp(-x))

@@ -108,5 +108,3 @@ def _forgetful(params: Any) -> tuple[Any, Any]:
 def _code(fold: Any, otherwise: Any, forgets: Any) -> Any:
     code = jnp.where(fold, Criterion.FOLD, otherwise)
     return jnp.where(forgets, code, Criterion.NO_COMPACTION).astype(jnp.int32)
-
-

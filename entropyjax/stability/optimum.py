@@ -92,7 +92,12 @@ _OBJECTIVES: dict[str, Objective] = {
 
 
 def reasoning_optimum(
-    params: Any, objective: str | Objective = "right_probability", *, low: Any = 0.0, high: Any = 16.0, dtype: Any = None
+    params: Any,
+    objective: str | Objective = "right_probability",
+    *,
+    low: Any = 0.0,
+    high: Any = 16.0,
+    dtype: Any = None,
 ) -> ReasoningOptimum:
     """Return argmax over tau_r of an objective, by grids that close in on it and Newton's method on its slope.
 

@@ -31,10 +31,9 @@ def upper(a: Any) -> Any:
 
 
 def widen(low: Any, high: Any, ulps: float = 1.0) -> Enclosure:
-    """Return [low, high] with each end moved outward by `ulps` units in the last place, and by the least normal."""
-    info = jnp.finfo(jnp.result_type(low))
-    unit, least = ulps * float(info.eps), float(info.tiny)
-    return Enclosure(low - (jnp.abs(low) * unit + least), high + (jnp.abs(high) * unit + least))
+    """Return [low, high] with each end moved outward by `ulps` units in the last place."""
+    unit = ulps * float(jnp.finfo(jnp.result_type(low)).eps)
+    return Enclosure(low - jnp.abs(low) * unit, high + jnp.abs(high) * unit)
 
 
 def hull(a: Any, b: Any) -> Enclosure:
