@@ -52,8 +52,8 @@ def test_ranges_hold_the_exact_values(dtype):
     for name, ranges in all_ranges(cells).items():
         exact = FUNCTIONS[name][1]
         value, slope, at = jax.tree.map(np.asarray, ranges)
-        for i, (left, right) in enumerate(zip(*(map(float, end) for end in cells[name]), strict=True)):
-            left, right = mp.mpf(left), mp.mpf(right)
+        for i, ends in enumerate(zip(*cells[name], strict=True)):
+            left, right = (mp.mpf(float(end)) for end in ends)
             assert at.lower[i] <= exact(left) <= at.upper[i], name
             for share in (0, 0.01, 0.3, 0.77, 1):
                 point = left + (right - left) * share

@@ -1,7 +1,6 @@
 """All fixed points: against a dense scan, 40-digit roots, the eigenvalues of numpy, and the model page's checks."""
 
 import functools
-from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -11,9 +10,10 @@ import star_mpmath
 from hypothesis import given, settings, strategies as st
 from systems import DEFAULTS, attention, evidence
 
+from entropyjax.entropy import binary
 from entropyjax.models import Replicator, Star, context as ctx
 from entropyjax.models.gap import AbstractGapOrchestrator
-from entropyjax.models.orchestrator import OrchestratorState
+from entropyjax.models.orchestrator import AbstractOrchestrator, Forces, OrchestratorState
 from entropyjax.params import cast, replace
 from entropyjax.results import Kind, Phase, describe
 from entropyjax.stability import certificate, equilibria, margin_context, margin_window, phases
@@ -322,21 +322,36 @@ class Wobble(AbstractGapOrchestrator):
         return attention, 1.0 - attention
 
 
-class Pair(AbstractGapOrchestrator):
-    """Two levels that do not act on each other: a star with errors, and beside it one without."""
-
-    Params: ClassVar[Any] = Star.Params
+class Levels(AbstractOrchestrator):
+    """Levels that do not act on each other: a star without errors, one with, and a level that this lane lacks."""
 
     def initial_state(self, params):
         return OrchestratorState(jnp.zeros(3), params.initial_progress, jnp.zeros(3))
 
+    def choice(self, focus, params):
+        return binary.choice(focus, ctx.rivals(params))
+
+    def target(self, state, params):
+        return ctx.effective_evidence(params, state.progress) * self.attention(state, params)
+
+    def gap_direction(self, focus):
+        return jnp.ones_like(focus)
+
+    def lead(self, focus, params):
+        return jnp.min(focus)
+
+    def margin(self, state, params):
+        return jnp.min(self.target(state, params)[:2]) - jnp.log(ctx.rivals(params))
+
+    def forces(self, state, params):
+        return Forces(jnp.zeros(()), jnp.zeros(()))
+
     def drift(self, t, state, params):
         whole = super().drift(t, state, params)
-        # The third level is one that this lane does not have.
-        present = jnp.array([1.0, 1.0, 0.0])
-        errors = params.error_tokens * jnp.array([0.0, 1.0, 1.0]) * self.choice(state.focus, params).wrong
-        rest = params.executor_tokens + params.reasoning_tokens - params.compaction_rate * state.context
-        return whole._replace(context=jnp.where(present > 0.0, rest + errors, 0.0))
+        without = whole.context - params.error_tokens * self.choice(state.focus, params).wrong
+        level = jnp.arange(3)
+        context = jnp.where(level == 0, without, jnp.where(level == 1, whole.context, 0.0))
+        return whole._replace(context=context, progress=whole.progress[0])
 
 
 @pytest.mark.slow
@@ -355,7 +370,7 @@ def test_models_that_cannot_be_followed_are_not_certified():
 
 @pytest.mark.slow
 def test_fixed_points_of_levels_are_all_combinations():
-    found = equilibria(Pair(), STAR.params(), slots=9)
+    found = jax.jit(lambda params: equilibria(Levels(), params, slots=9))(STAR.params())
     star = equilibria(STAR, STAR.params())
     assert int(found.count) == 3 and int(found.stable_count) == 2
     np.testing.assert_allclose(found.state.context[:3, 0], 18.75)

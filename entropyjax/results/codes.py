@@ -90,7 +90,9 @@ _PAIRS: tuple[tuple[enum.IntEnum, str], ...] = (
     (Optimum.NONE, "The objective is nowhere finite in the range."),
 )
 # Codes of different kinds are equal as numbers, so the kind is part of the key.
-_SENTENCES = {(type(code), code): sentence for code, sentence in _PAIRS}
+_SENTENCES: dict[tuple[type[enum.IntEnum], enum.IntEnum], str] = {
+    (type(code), code): sentence for code, sentence in _PAIRS
+}
 
 
 def describe(code: enum.IntEnum) -> str:

@@ -13,7 +13,6 @@ from entropyjax.stability.folds import agents_slice, last_fold, window_slice
 from entropyjax.stability.margin import margin_window
 from entropyjax.stability.resting import log_window, resting_evidence
 
-
 Branch = Literal["focused", "collapsed"]
 
 
@@ -32,8 +31,9 @@ class Critical(NamedTuple):
 def critical_window(params: Any, n_agents: Any = None, *, branch: Branch = "focused", dtype: Any = None) -> Critical:
     """Return W_c in ktok, below which the star with N executors loses its focused fixed point.
 
-    That is the fold at which it vanishes, F = F' = 0, or where there is no fold the window with M = 0. 0 if it is focused at
-    every window, infinite if at none. Batch it with `jax.vmap`; its gradient is that of the implicit function theorem.
+    That is the fold at which it vanishes, F = F' = 0, or where there is no fold the window with M = 0. It is 0 if the
+    star is focused at every window, infinite if at none. Batch it with `jax.vmap`; its gradient is that of the implicit
+    function theorem.
 
     **Arguments:**
 
@@ -62,9 +62,9 @@ def critical_window(params: Any, n_agents: Any = None, *, branch: Branch = "focu
 def critical_agents(params: Any, window: Any = None, *, branch: Branch = "focused", dtype: Any = None) -> Critical:
     """Return N_c, above which the star with the window W loses its focused fixed point.
 
-    That is the upper fold at which it vanishes, F = F' = 0, if the slice crosses one, or else the N with M = 0; the two do
-    not meet exactly at a cusp. 0 if it is focused at no N >= 2. Batch it with `jax.vmap`; its gradient is that of the
-    implicit function theorem.
+    That is the upper fold at which it vanishes, F = F' = 0, if the slice crosses one, or else the N with M = 0; the two
+    do not meet exactly at a cusp. It is 0 if the star is focused at no N >= 2. Batch it with `jax.vmap`; its gradient
+    is that of the implicit function theorem.
 
     **Arguments:**
 

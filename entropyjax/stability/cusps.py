@@ -33,10 +33,12 @@ class Cusps(NamedTuple):
 def cusps(params: Any, *, slots: int = 4, dtype: Any = None) -> Cusps:
     """Find the points of the (N, W) plane with N >= 2 where two folds meet: F = F' = F'' = 0.
 
-    On the slice at fixed N the steepness has a dip that reaches below 0 between the two folds. The dip touches 0 at a
-    cusp: sign changes of its lowest value over a grid of ln(N_e - 1), and Newton's method on both equations from there. At the
-    default parameters the wedge has a cusp at either end. Batch it with `jax.vmap`; its gradient is that of the
-    implicit function theorem.
+    On the slice at fixed N the steepness has a dip that reaches below 0 between the two folds and touches 0 at a cusp.
+    Sign changes of its lowest value over a grid of ln(N_e - 1) show where one is, and Newton's method on both equations
+    locates it. At the default parameters the wedge has a cusp at either end. Batch it with `jax.vmap`; its gradient is
+    that of the implicit function theorem.
+
+    **Arguments:** `slots`: room for cusps; `dtype`: floating type, by default JAX's own.
     """
     params = cast(params, jnp.result_type(float) if dtype is None else jnp.dtype(dtype))
     still = lax.stop_gradient(params)
@@ -49,7 +51,7 @@ def cusps(params: Any, *, slots: int = 4, dtype: Any = None) -> Cusps:
     changes = below[1:] != below[:-1]
     places = jnp.nonzero(changes, size=slots, fill_value=0)[0]
 
-    def locate(place: Any) -> tuple[Any, Any, Any]:
+    def locate(place: Any) -> tuple[Any, ...]:
         first, second = dips.steepness[place], dips.steepness[place + 1]
         weight = first / jnp.where(first == second, 1.0, first - second)
         guess = (1.0 - weight) * _pair(dips.odds, sizes, place) + weight * _pair(dips.odds, sizes, place + 1)

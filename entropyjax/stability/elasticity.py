@@ -16,8 +16,11 @@ from entropyjax.results import Criterion
 class Elasticities(eqx.Module):
     """d ln(quantity) / d ln(parameter) for every parameter; printed, the largest first and in words.
 
-    **Attributes:** `quantity`: its name; `value`: its value; `criterion`: what it is, "" if that is all there is to say;
-    `by`: the elasticities by the parameter's name; those of a parameter that is 0 are 0.
+    **Attributes:**
+
+    - `quantity`, `value`: its name and its value.
+    - `criterion`: what kind of critical value it is, "" if it is none.
+    - `by`: the elasticities by the parameter's name; that of a parameter that is 0 is 0.
     """
 
     quantity: str = eqx.field(static=True)
@@ -39,7 +42,7 @@ class Elasticities(eqx.Module):
             moved = value * 2.0**-power
             lines.append(f"  {power:+8.4f}  halving {name} moves it to about {moved:.4g}")
         still = [name for name, power in self.by.items() if float(power) == 0.0]
-        return "\n".join([*lines, f"  no effect, to first order: {', '.join(still) or 'none'}"])
+        return "\n".join([*lines, f"  elasticity 0 here: {', '.join(still) or 'none'}"])
 
 
 def elasticities(function: Callable[[Any], Any], params: AbstractParams, quantity: str | None = None) -> Elasticities:
@@ -63,4 +66,4 @@ def elasticities(function: Callable[[Any], Any], params: AbstractParams, quantit
 
 
 def _criterion(code: Any) -> str:
-    return "" if code is None or isinstance(code, jax.core.Tracer) else Criterion(int(code)).name.lower()
+    return "" if code is None else Criterion(int(code)).name.lower()

@@ -26,8 +26,7 @@ class Equilibria(eqx.Module):
 
     - `state`: the states, `slots` along the leading axis of every component.
     - `spectrum`: eigenvalues of each in 1/step; `kind`: a `Kind` code; `stable`: F' < 0.
-    - `observables`: every observable of the model there, such as `right_probability`, `normalised_entropy` and the focus
-      `margin`.
+    - `observables`: every observable of the model there, such as `right_probability` and the focus `margin`.
     - `count`, `stable_count`: how many there are; those beyond the slots are counted only.
     - `phase`: a `Phase` code; `NO_COMPACTION` says why there is none.
     - `certified`: whether interval arithmetic has proven that there is no other.

@@ -81,8 +81,7 @@ def along(slice_: Slice) -> Callable[[Any], Any]:
 def last_dip(steep: Callable[[Any], Any], low: Any, high: Any) -> Dip:
     """Return the dip of the steepness that is nearest to the end `high`, or else the lowest one.
 
-    It is looked for on a grid that is densest where the odds are even, and then around its lowest point on finer ones, so
-    that a fold is missed only within about 1e-6 of a cusp, relative to the parameter.
+    It is looked for on a grid that is densest where the odds are even, and then around its lowest point on finer ones.
     """
     at = jax.vmap(steep)
     low, high = (jnp.arcsinh(0.5 * end) for end in (low, high))

@@ -20,8 +20,9 @@ from entropyjax.stability.roots import bracket_roots, carry_gradient, refine
 _POINTS, _ROUNDS, _NEWTON = 33, 4, 4
 
 Objective = Callable[[Any], Any]
-"""Called as objective(params): a number to be as large as possible. It may have a method `near(params)` that returns it as
-a function that is smooth about these parameters, and cheaper.
+"""Called as objective(params): a number to be as large as possible.
+
+It may have a method `near(params)` that returns it as a function that is smooth about these parameters, and cheaper.
 """
 
 
@@ -101,15 +102,16 @@ def reasoning_optimum(
 ) -> ReasoningOptimum:
     """Return argmax over tau_r of an objective, by grids that close in on it and Newton's method on its slope.
 
-    Batch it with `jax.vmap`; inside the range its gradient is that of the implicit function theorem, at an end 0. Where the
-    objective is largest at a jump, because the focused fixed point vanishes there, the code is `EDGE` and the gradient
-    is NaN.
+    Batch it with `jax.vmap`; inside the range its gradient is that of the implicit function theorem, at an end 0. Where
+    the objective is largest at a jump, because the focused fixed point vanishes there, the code is `EDGE` and the
+    gradient is not finite.
 
     **Arguments:**
 
     - `objective`: "right_probability" or "margin" of the focused fixed point, "success" by the horizon of the ODE, or a
       function of the parameters.
     - `low`, `high`: range of tau_r in ktok/step.
+    - `dtype`: floating type, by default JAX's own.
 
     **Raises:** `ValueError` for an unknown objective.
     """
@@ -121,7 +123,8 @@ def reasoning_optimum(
     low, high = (jnp.asarray(end, params.evidence.dtype) for end in (low, high))
     still = lax.stop_gradient(params)
     effort, cell, place = _close_in(lambda effort: objective(_with(still, effort)), low, high)
-    local = objective.near(_with(still, effort)) if hasattr(objective, "near") else objective
+    near = getattr(objective, "near", None)
+    local = objective if near is None else near(_with(still, effort))
     inner, bend, smooth = _polish(lambda effort: local(_with(still, effort)), effort, cell)
     interior = place == Optimum.INTERIOR
     edge = interior & ~smooth

@@ -37,8 +37,8 @@ class Phases(NamedTuple):
 def phases(model: AbstractOrchestrator, params: Any, progress: Any = None, *, dtype: Any = None) -> Phases:
     """Return the phases of a batch of parameter points: the leaves of `params` are arrays that broadcast.
 
-    The same search as `equilibria`, in a pool in which no point waits for the slowest: its cost follows the mean number of
-    cells, where `jax.vmap` of `equilibria` pays for the largest in the batch.
+    The same search as `equilibria`, in a pool in which no point waits for the slowest: its cost follows the mean number
+    of cells, where `jax.vmap` of `equilibria` pays for the largest in the batch.
 
     **Arguments:** `progress`: s, by default 1, or s(0) if kappa = 0; `dtype`: floating type, by default JAX's own.
     """
@@ -76,8 +76,8 @@ def _phases(model: Any, many: Any, one: Any, held: Any) -> Phases:
         count = jnp.prod(found.count).astype(jnp.int32)
 
         def margin(place: Any) -> Any:
-            ends = (jnp.take_along_axis(end, place[None], axis=0)[0] for end in (found.lower, found.upper))
-            state = model.at_rest(refine(function, *ends), progress, params)
+            low, high = (jnp.take_along_axis(end, place[None], axis=0)[0] for end in (found.lower, found.upper))
+            state = model.at_rest(refine(function, low, high), progress, params)
             return jnp.where(count > 0, model.observables["margin"].evaluate(model, state, params), jnp.nan)
 
         last = jnp.clip(found.count - 1, 0, len(found.lower) - 1)

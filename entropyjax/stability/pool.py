@@ -17,8 +17,8 @@ def pooled_loop(
 ) -> Any:
     """Return the last state of a loop run on each item, in which no item waits for the slowest.
 
-    A pool of `width` items advances together. Whoever is done leaves its state and takes the next item, so that the cost
-    follows the mean length of the loops; `jax.vmap` of a loop costs the longest.
+    A pool of `width` items advances together. Whoever is done leaves its state and takes the next item, so that the
+    cost follows the mean length of the loops; `jax.vmap` of a loop costs the longest.
 
     **Arguments:**
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from entropyjax.models.orchestrator import AbstractOrchestrator
 from entropyjax.params import cast
 from entropyjax.stability.enclosure import Enclosed, NotEnclosable, Sampled
-from entropyjax.stability.roots import FAR, Walk, start_walk
+from entropyjax.stability.roots import Walk, start_walk
 
 
 def residual(model: AbstractOrchestrator, progress: Any, params: Any) -> Callable[[Any], Any]:
@@ -22,7 +22,7 @@ def residual(model: AbstractOrchestrator, progress: Any, params: Any) -> Callabl
 
 
 def enclosed_residual(model: AbstractOrchestrator, progress: Any, params: Any) -> Enclosed | Sampled:
-    """Return F as a function that ranges can be put into: rigorous ones, if interval arithmetic can follow the model."""
+    """Return F as a function that ranges can be put into, rigorous ones if interval arithmetic can follow the model."""
     function = residual(model, progress, params)
     try:
         return Enclosed(function, model.initial_state(params).context)
@@ -43,25 +43,26 @@ def certificate(model: AbstractOrchestrator) -> str:
 def start_search(model: AbstractOrchestrator, progress: Any, params: Any, slots: int) -> Walk:
     """Return the search for the roots of F, from a little below 0, where forgetting adds.
 
-    A context that nothing changes stays at c(0), which is then its fixed point: that of a level that a lane lacks.
+    It ends at a million times the guess of where the roots do, and not before 1e9 ktok. A context that nothing changes
+    stays at c(0), which is then its fixed point: that of a level that a lane lacks.
     """
     drift, start = residual(model, progress, params), model.initial_state(params).context
     ceiling = 1.0001 * model.context_ceiling(params) + 1e-3 + jnp.zeros_like(start)
     low = -1e-6 * ceiling
     before, after = drift(low), drift(ceiling)
-    walk = start_walk(low, ceiling, before > 0.0, slots)
+    walk = start_walk(low, ceiling, 1e6 * ceiling + 1e9, before > 0.0, slots)
     inert = (before == 0.0) & (after == 0.0)
-    first = inert & (jnp.arange(slots) == 0).reshape((-1,) + (1,) * start.ndim)
-    lower, upper = (jnp.where(first, start, end) for end in walk.found[:2])
+    first = inert[None] & (jnp.arange(slots) == 0).reshape((-1,) + (1,) * start.ndim)
+    lower, upper = (jnp.where(first, start[None], end) for end in walk.found[:2])
     found = walk.found._replace(lower=lower, upper=upper, count=inert.astype(jnp.int32))
-    return walk._replace(place=jnp.where(inert, FAR, low), found=found)
+    return walk._replace(place=jnp.where(inert, walk.far, low), found=found)
 
 
 def combine(roots: Any, count: Any) -> tuple[Any, Any, Any]:
     """Return the contexts of whole fixed points, how many there are, and which slots hold one.
 
-    Levels that do not act on each other have their roots independently, and the fixed points are all combinations; those
-    with the roots of least context come first. A single context is its own combination.
+    Levels that do not act on each other have their roots independently, and the fixed points are all combinations;
+    that with the roots of least context comes first. A single context is its own combination.
 
     **Arguments:** `roots`: by slot along the leading axis, then by level if there are levels; `count`: by level.
     """
@@ -69,6 +70,6 @@ def combine(roots: Any, count: Any) -> tuple[Any, Any, Any]:
     if count.ndim == 0:
         return roots, count, slots < count
     stride = jnp.concatenate([jnp.ones(1, jnp.int32), jnp.cumprod(count)[:-1].astype(jnp.int32)])
-    digit = (slots[:, None] // jnp.maximum(stride, 1)) % jnp.maximum(count, 1)
+    digit = (slots[:, None] // jnp.maximum(stride, 1)[None]) % jnp.maximum(count, 1)[None]
     total = jnp.prod(count).astype(jnp.int32)
     return jnp.take_along_axis(roots, jnp.minimum(digit, len(roots) - 1), axis=0), total, slots < total

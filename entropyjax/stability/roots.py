@@ -14,9 +14,6 @@ Function = Callable[[Any], Any]
 """Called as f(c) on an array, elementwise: a root of one element depends on no other."""
 
 
-FAR = 1e20
-"""Where a search ends."""
-
 MOST_CELLS = 512
 """Most cells that a search tries."""
 
@@ -42,6 +39,7 @@ class Walk(NamedTuple):
 
     place: Any
     leap: Any
+    far: Any
     width: Any
     floor: Any
     here: iv.Enclosure
@@ -50,26 +48,28 @@ class Walk(NamedTuple):
 
 
 def bracket_roots(enclosed: Enclosed | Sampled, walk: Walk) -> Brackets:
-    """Return what a search finds up to `FAR`."""
+    """Return what a search finds."""
     return lax.while_loop(lambda walk: any_lane(unfinished(walk)), lambda walk: step_walk(enclosed, walk), walk).found
 
 
-def start_walk(low: Any, leap: Any, positive: Any, slots: int = 5) -> Walk:
+def start_walk(low: Any, leap: Any, far: Any, positive: Any, slots: int = 5) -> Walk:
     """Return a search that stands at `low`.
 
     **Arguments:**
 
     - `low`: where it begins, of the shape of f's argument.
     - `leap`: from where on f is supposed to have no root; the search proves it, or goes on in strides.
+    - `far`: where it ends.
     - `positive`: whether f > 0 at `low`.
     - `slots`: how many brackets are kept.
     """
-    low, leap, positive = jnp.broadcast_arrays(low, leap, positive)
+    low, leap, far, positive = jnp.broadcast_arrays(low, leap, far, positive)
     none = jnp.full((slots, *low.shape), jnp.nan, low.dtype)
     zero, extent, infinite = jnp.zeros(low.shape, jnp.int32), leap - low, jnp.full_like(low, jnp.inf)
     return Walk(
         place=low,
         leap=leap,
+        far=far,
         width=0.125 * extent,
         floor=extent * (4.0 * float(jnp.finfo(low.dtype).eps)),
         here=iv.Enclosure(-infinite, infinite),
@@ -80,7 +80,7 @@ def start_walk(low: Any, leap: Any, positive: Any, slots: int = 5) -> Walk:
 
 def unfinished(walk: Walk) -> Any:
     """Return whether a walk has not come to its end."""
-    return jnp.any((walk.place < FAR) & (walk.found.steps < MOST_CELLS))
+    return jnp.any((walk.place < walk.far) & (walk.found.steps < MOST_CELLS))
 
 
 def step_walk(enclosed: Enclosed | Sampled, walk: Walk) -> Walk:
@@ -94,9 +94,9 @@ def step_walk(enclosed: Enclosed | Sampled, walk: Walk) -> Walk:
     """
     found, a = walk.found, walk.place
     left = MOST_CELLS - found.steps
-    active = (a < FAR) & (left > 0)
+    active = (a < walk.far) & (left > 0)
     inside = a < walk.leap
-    end = jnp.where(inside, walk.leap, FAR)
+    end = jnp.where(inside, walk.leap, walk.far)
     b = jnp.minimum(a + walk.width, end)
     width = b - a
     cell, slope = enclosed.over(a, b)
@@ -118,10 +118,11 @@ def step_walk(enclosed: Enclosed | Sampled, walk: Walk) -> Walk:
     reach = jnp.where(walk.positive, walk.here.lower / -fall, walk.here.upper / -rise)
     shrink = jnp.clip(0.95 * jnp.nan_to_num(reach), 0.125, 0.5)
     # Past the leap all the rest is tried at once, and then in large strides.
-    longer = jnp.where(inside & (b >= walk.leap), FAR, jnp.where(inside, 2.0, 8.0) * width)
+    longer = jnp.where(inside & (b >= walk.leap), walk.far, jnp.where(inside, 2.0, 8.0) * width)
     return Walk(
         place=jnp.where(passed, b, a),
         leap=walk.leap,
+        far=walk.far,
         width=jnp.where(passed, longer, jnp.maximum(shrink * width, limit)),
         floor=jnp.where(forced, 2.0 * width, walk.floor),
         here=iv.Enclosure(*(jnp.where(passed, new, old) for new, old in zip(there, walk.here, strict=True))),
@@ -137,10 +138,10 @@ def step_walk(enclosed: Enclosed | Sampled, walk: Walk) -> Walk:
 def _note(found: Brackets, low: Any, high: Any, root: Any) -> Brackets:
     """Return the brackets with [low, high] in the next slot where it holds a root."""
     slots = jnp.arange(len(found.lower), dtype=jnp.int32).reshape((-1,) + (1,) * jnp.ndim(low))
-    here = root & (slots == found.count)
+    here = root[None] & (slots == found.count[None])
     return found._replace(
-        lower=jnp.where(here, low, found.lower),
-        upper=jnp.where(here, high, found.upper),
+        lower=jnp.where(here, low[None], found.lower),
+        upper=jnp.where(here, high[None], found.upper),
         count=found.count + root.astype(jnp.int32),
     )
 
@@ -148,8 +149,8 @@ def _note(found: Brackets, low: Any, high: Any, root: Any) -> Brackets:
 def refine(function: Function, low: Any, high: Any, rounds: int = 80) -> Any:
     """Return the root in [low, high], at whose ends `function` differs in sign, to the precision of the type.
 
-    Newton's method kept inside a shrinking bracket, which is halved where a step leaves it or does not help; NaN where an
-    end is.
+    Newton's method kept inside a shrinking bracket, which is halved where a step leaves it or does not help; NaN where
+    an end is.
     """
     eps = float(jnp.finfo(jnp.result_type(low)).eps)
     falls = function(low) > 0.0

@@ -25,8 +25,8 @@ class Spectrum(NamedTuple):
 def spectrum(model: AbstractOrchestrator, state: Any, params: Any) -> Spectrum:
     """Return the spectrum at a fixed point.
 
-    The focus relaxes at one rate alpha to a target u(s, c), so the Jacobian is -alpha in every direction of the focus but
-    u' = du/dc, and on (u', c) it is
+    The focus relaxes at one rate alpha to a target u(s, c), so the Jacobian is -alpha in every direction of the focus
+    but u' = du/dc, and on (u', c) it is
 
         | -alpha   alpha |    d = the slope of dc/dt by c at fixed focus,   trace = -alpha + d,
         |   k        d   |    k = its slope by the focus along u',          determinant = -alpha F',   F' = d + k.

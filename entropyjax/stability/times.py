@@ -7,11 +7,11 @@ from entropyjax.solve import Criteria, Grid
 from entropyjax.solve.events import Events
 from entropyjax.solve.lane import solve
 
-_GRID = Grid(128.0, 128, 4)
+_STAR, _GRID, _CRITERIA = Star(), Grid(128.0, 128, 4), Criteria()
 
 
 def collapse_time(
-    params: Any, *, model: AbstractModel = Star(), grid: Grid = _GRID, criteria: Criteria = Criteria()
+    params: Any, *, model: AbstractModel = _STAR, grid: Grid = _GRID, criteria: Criteria = _CRITERIA
 ) -> Any:
     """Return t_c in steps, when the ODE first loses the focus that it had; infinite if it does not by the horizon.
 
@@ -21,10 +21,11 @@ def collapse_time(
 
 
 def cognitive_horizon(
-    params: Any, *, model: AbstractModel = Star(), grid: Grid = _GRID, criteria: Criteria = Criteria()
+    params: Any, *, model: AbstractModel = _STAR, grid: Grid = _GRID, criteria: Criteria = _CRITERIA
 ) -> Any:
-    """Return t_h in steps, the first minimum of H along the ODE; 0 if H rises from the start, infinite if it still falls at
-    the horizon. Where it is positive and finite it has the gradient of the event.
+    """Return t_h in steps, the first minimum of H along the ODE.
+
+    0 if H rises from the start, infinite if it still falls at the horizon, and else with the gradient of the event.
     """
     return _events(params, model, grid, criteria).horizon_time
 

@@ -70,7 +70,8 @@ def inline(closed: Any) -> tuple[list[_Step], dict[int, Any], list[int], list[An
     def walk(jaxpr: Any, names: dict[Any, int]) -> list[int]:
         def read(atom: Any) -> int:
             if isinstance(atom, core.Literal):
-                return constant(jnp.asarray(atom.val, atom.aval.dtype))
+                aval: Any = atom.aval
+                return constant(jnp.asarray(atom.val, aval.dtype))
             return names[atom]
 
         for equation in jaxpr.eqns:
