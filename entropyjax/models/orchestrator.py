@@ -117,23 +117,8 @@ class AbstractOrchestrator(AbstractModel):
         return self.dilution(ctx.load(params, state.context), params)[1]
 
     def at_rest(self, context: Scalar, progress: Scalar, params: Any) -> OrchestratorState:
-        """Return the state in which the focus has come to rest at u(s, c), for a context that is held.
-
-        Fixed points are the contexts at which its drift of the context vanishes too.
-        """
         bare = OrchestratorState(None, progress, context)
         return OrchestratorState(self.target(bare, params), progress, context)
-
-    def final_progress(self, params: Any) -> Scalar:
-        """Return s as t -> inf: 1, or s(0) where nothing is ever resolved (kappa = 0)."""
-        moving = jnp.asarray(params.resolution_rate) > 0.0
-        return jnp.where(moving, jnp.ones_like(params.initial_progress), params.initial_progress)
-
-    def context_ceiling(self, params: Any) -> Scalar:
-        """Return a context in ktok beyond which forgetting should exceed any inflow; a guess that is checked."""
-        # Exact with some compaction; without, reflexion counts in full, though it vanishes with the uncertainty.
-        rate = jnp.where(params.compaction_rate > 0.0, params.compaction_rate, params.reflexion_rate)
-        return ctx.inflow(params, 1.0) / jnp.where(rate > 0.0, rate, 1.0)
 
     def drift(self, t: Scalar, state: State, params: Any) -> OrchestratorState:
         del t

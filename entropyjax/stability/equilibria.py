@@ -8,10 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from entropyjax.models.orchestrator import AbstractOrchestrator
+from entropyjax.models import AbstractModel
 from entropyjax.params import cast
 from entropyjax.results import Kind, Phase, describe
 from entropyjax.stability.rest import combine, enclosed_residual, residual, start_search
+from entropyjax.stability.resting import final_progress
 from entropyjax.stability.roots import Brackets, bracket_roots, carry_gradient, refine
 from entropyjax.stability.spectrum import Spectrum, kind, spectrum
 
@@ -63,7 +64,7 @@ def _short(value: Any) -> str:
 
 
 def equilibria(
-    model: AbstractOrchestrator, params: Any, progress: Any = None, *, slots: int = SLOTS, dtype: Any = None
+    model: AbstractModel, params: Any, progress: Any = None, *, slots: int = SLOTS, dtype: Any = None
 ) -> Equilibria:
     """Find all fixed points of one parameter point; batch it with `jax.vmap`, differentiate it with `jax.grad`.
 
@@ -80,7 +81,7 @@ def equilibria(
     - `dtype`: floating type of the computation; by default JAX's own.
     """
     params = cast(params, jnp.result_type(float) if dtype is None else jnp.dtype(dtype))
-    progress = model.final_progress(params) if progress is None else jnp.asarray(progress, params.evidence.dtype)
+    progress = final_progress(params) if progress is None else jnp.asarray(progress, params.evidence.dtype)
     fixed, held = lax.stop_gradient((params, progress))
     found = bracket_roots(enclosed_residual(model, held, fixed), start_search(model, held, fixed, slots))
     return _describe(model, params, progress, found)

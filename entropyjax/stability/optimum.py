@@ -15,6 +15,7 @@ from entropyjax.results import Optimum, describe
 from entropyjax.solve import Grid
 from entropyjax.solve.lane import solve
 from entropyjax.stability.rest import enclosed_residual, residual, start_search
+from entropyjax.stability.resting import final_progress
 from entropyjax.stability.roots import bracket_roots, carry_gradient, refine
 
 _POINTS, _ROUNDS, _NEWTON = 33, 4, 4
@@ -56,7 +57,7 @@ class AtRest(eqx.Module):
         context = self._context(params)
 
         def follow(params: Any) -> Any:
-            function = residual(self.model, self.model.final_progress(params), params)
+            function = residual(self.model, final_progress(params), params)
             return self._observe(carry_gradient(function, context), params)
 
         return follow
@@ -64,13 +65,13 @@ class AtRest(eqx.Module):
     def _context(self, params: Any) -> Any:
         """Return the least root of F; it carries no gradient."""
         params = lax.stop_gradient(params)
-        progress = self.model.final_progress(params)
+        progress = final_progress(params)
         enclosed = enclosed_residual(self.model, progress, params)
         found = bracket_roots(enclosed, start_search(self.model, progress, params, 1))
         return refine(residual(self.model, progress, params), found.lower[0], found.upper[0])
 
     def _observe(self, context: Any, params: Any) -> Any:
-        state = self.model.at_rest(context, self.model.final_progress(params), params)
+        state = self.model.at_rest(context, final_progress(params), params)
         return self.model.observables[self.observable].evaluate(self.model, state, params)
 
 

@@ -8,11 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from entropyjax.models.orchestrator import AbstractOrchestrator
+from entropyjax.models import AbstractModel
 from entropyjax.params import cast
 from entropyjax.stability.equilibria import label, stable_count
 from entropyjax.stability.pool import pooled_loop
 from entropyjax.stability.rest import enclosed_residual, residual, start_search
+from entropyjax.stability.resting import final_progress
 from entropyjax.stability.roots import Walk, refine, step_walk, unfinished
 
 _POOL, _CELLS = 2048, 2
@@ -34,7 +35,7 @@ class Phases(NamedTuple):
     certified: Any
 
 
-def phases(model: AbstractOrchestrator, params: Any, progress: Any = None, *, dtype: Any = None) -> Phases:
+def phases(model: AbstractModel, params: Any, progress: Any = None, *, dtype: Any = None) -> Phases:
     """Return the phases of a batch of parameter points: the leaves of `params` are arrays that broadcast.
 
     The same search as `equilibria`, in a pool in which no point waits for the slowest: its cost follows the mean number
@@ -59,7 +60,7 @@ def phases(model: AbstractOrchestrator, params: Any, progress: Any = None, *, dt
 def _phases(model: Any, many: Any, one: Any, held: Any) -> Phases:
     def unpack(item: Any) -> tuple[Any, Any]:
         params = eqx.combine(item[0], one)
-        return params, model.final_progress(params) if item[1] is None else item[1]
+        return params, final_progress(params) if item[1] is None else item[1]
 
     def start(item: Any) -> Walk:
         params, progress = unpack(item)

@@ -5,13 +5,14 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from entropyjax.models.orchestrator import AbstractOrchestrator
+from entropyjax.models import AbstractModel, context as ctx
 from entropyjax.params import cast
 from entropyjax.stability.enclosure import Enclosed, NotEnclosable, Sampled
+from entropyjax.stability.resting import final_progress
 from entropyjax.stability.roots import Walk, start_walk
 
 
-def residual(model: AbstractOrchestrator, progress: Any, params: Any) -> Callable[[Any], Any]:
+def residual(model: AbstractModel, progress: Any, params: Any) -> Callable[[Any], Any]:
     """Return F(c), the drift of the context in ktok/step at x = u(s, c); its roots are the fixed points."""
 
     def drift(context: Any) -> Any:
@@ -21,7 +22,7 @@ def residual(model: AbstractOrchestrator, progress: Any, params: Any) -> Callabl
     return drift
 
 
-def enclosed_residual(model: AbstractOrchestrator, progress: Any, params: Any) -> Enclosed | Sampled:
+def enclosed_residual(model: AbstractModel, progress: Any, params: Any) -> Enclosed | Sampled:
     """Return F as a function that ranges can be put into, rigorous ones if interval arithmetic can follow the model."""
     function = residual(model, progress, params)
     try:
@@ -30,24 +31,24 @@ def enclosed_residual(model: AbstractOrchestrator, progress: Any, params: Any) -
         return Sampled(function)
 
 
-def certificate(model: AbstractOrchestrator) -> str:
+def certificate(model: AbstractModel) -> str:
     """Return why fixed points of a model cannot be certified, "" if they can."""
     params = cast(model.params(), jnp.result_type(float))
     try:
-        Enclosed(residual(model, model.final_progress(params), params), model.initial_state(params).context)
+        Enclosed(residual(model, final_progress(params), params), model.initial_state(params).context)
     except NotEnclosable as reason:
         return f"Interval arithmetic cannot follow {type(model).__name__}: {reason}."
     return ""
 
 
-def start_search(model: AbstractOrchestrator, progress: Any, params: Any, slots: int) -> Walk:
+def start_search(model: AbstractModel, progress: Any, params: Any, slots: int) -> Walk:
     """Return the search for the roots of F, from a little below 0, where forgetting adds.
 
     It ends at a million times the guess of where the roots do, and not before 1e9 ktok. A context that nothing changes
     stays at c(0), which is then its fixed point: that of a level that a lane lacks.
     """
     drift, start = residual(model, progress, params), model.initial_state(params).context
-    ceiling = 1.0001 * model.context_ceiling(params) + 1e-3 + jnp.zeros_like(start)
+    ceiling = 1.0001 * _ceiling(params) + 1e-3 + jnp.zeros_like(start)
     low = -1e-6 * ceiling
     before, after = drift(low), drift(ceiling)
     walk = start_walk(low, ceiling, 1e6 * ceiling + 1e9, before > 0.0, slots)
@@ -56,6 +57,13 @@ def start_search(model: AbstractOrchestrator, progress: Any, params: Any, slots:
     lower, upper = (jnp.where(first, start[None], end) for end in walk.found[:2])
     found = walk.found._replace(lower=lower, upper=upper, count=inert.astype(jnp.int32))
     return walk._replace(place=jnp.where(inert, walk.far, low), found=found)
+
+
+def _ceiling(params: Any) -> Any:
+    """Return a context in ktok beyond which forgetting should exceed any inflow; a guess that the search checks."""
+    # Exact with some compaction; without, reflexion counts in full, though it vanishes with the uncertainty.
+    rate = jnp.where(params.compaction_rate > 0.0, params.compaction_rate, params.reflexion_rate)
+    return ctx.inflow(params, 1.0) / jnp.where(rate > 0.0, rate, 1.0)
 
 
 def combine(roots: Any, count: Any) -> tuple[Any, Any, Any]:

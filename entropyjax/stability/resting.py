@@ -29,10 +29,14 @@ def occupied(params: Any, focus: Any) -> Any:
     return params.system_tokens + params.n_agents * params.roster_tokens + resting_context(params, focus)
 
 
+def final_progress(params: Any) -> Any:
+    """Return s as t -> inf: 1, or s(0) where nothing is ever resolved (kappa = 0)."""
+    return jnp.where(jnp.asarray(params.resolution_rate) > 0.0, 1.0, params.initial_progress)
+
+
 def resting_evidence(params: Any) -> Any:
-    """Return Delta_eff in nat at the end of the task: s = 1, or s(0) where kappa = 0."""
-    moving = jnp.asarray(params.resolution_rate) > 0.0
-    return ctx.effective_evidence(params, jnp.where(moving, 1.0, params.initial_progress))
+    """Return Delta_eff in nat at the end of the task."""
+    return ctx.effective_evidence(params, final_progress(params))
 
 
 def log_window(params: Any, focus: Any) -> Any:

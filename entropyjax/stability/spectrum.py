@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from entropyjax.models.orchestrator import AbstractOrchestrator
+from entropyjax.models import AbstractModel
 from entropyjax.results import Kind
 
 
@@ -22,7 +22,7 @@ class Spectrum(NamedTuple):
     slope: Any
 
 
-def spectrum(model: AbstractOrchestrator, state: Any, params: Any) -> Spectrum:
+def spectrum(model: AbstractModel, state: Any, params: Any) -> Spectrum:
     """Return the spectrum at a fixed point.
 
     The focus relaxes at one rate alpha to a target u(s, c), so the Jacobian is -alpha in every direction of the focus
