@@ -32,7 +32,17 @@ if TYPE_CHECKING:
         save_figure as save_figure,
     )
     from entropyjax.solve import Criteria as Criteria, Grid as Grid
-    from entropyjax.stability import margin_window as margin_window
+    from entropyjax.stability import (
+        collapse_time as collapse_time,
+        critical_agents as critical_agents,
+        critical_window as critical_window,
+        cusps as cusps,
+        elasticities as elasticities,
+        equilibria as equilibria,
+        margin_window as margin_window,
+        phases as phases,
+        reasoning_optimum as reasoning_optimum,
+    )
 
 _EXPORTS = {
     "entropyjax.calibrate": ("apply_xla_flags",),
@@ -54,7 +64,17 @@ _EXPORTS = {
     "entropyjax.params": ("ParameterError",),
     "entropyjax.plots": ("entropy_panels", "figures", "phase_diagram", "save_figure"),
     "entropyjax.solve": ("Criteria", "Grid"),
-    "entropyjax.stability": ("margin_window",),
+    "entropyjax.stability": (
+        "collapse_time",
+        "critical_agents",
+        "critical_window",
+        "cusps",
+        "elasticities",
+        "equilibria",
+        "margin_window",
+        "phases",
+        "reasoning_optimum",
+    ),
 }
 _HOMES = {name: module for module, names in _EXPORTS.items() for name in names}
 
@@ -73,15 +93,23 @@ __all__ = [
     "SweepConfig",
     "TimeOf",
     "apply_xla_flags",
+    "collapse_time",
+    "critical_agents",
+    "critical_window",
+    "cusps",
+    "elasticities",
     "ensemble_mean",
     "ensemble_quantile",
     "entropy_panels",
+    "equilibria",
     "figures",
     "load",
     "make_plan",
     "margin_window",
     "open_result",
     "phase_diagram",
+    "phases",
+    "reasoning_optimum",
     "run_chunks",
     "save_figure",
     "simulate",

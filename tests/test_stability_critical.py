@@ -245,6 +245,7 @@ def test_optima_at_an_end_at_a_jump_and_of_any_function():
     assert "inside the range" in str(jax.tree.map(lambda leaf: leaf[0], found))
 
 
+@pytest.mark.slow
 def test_event_times_have_gradients():
     """A lane that starts focused in a small window, entropy falling at first."""
     names = ["evidence", "context_window", "error_tokens", "compaction_rate"]

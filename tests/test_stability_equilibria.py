@@ -1,6 +1,7 @@
 """All fixed points: against a dense scan, 40-digit roots, the eigenvalues of numpy, and the model page's checks."""
 
 import functools
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +12,7 @@ from hypothesis import given, settings, strategies as st
 from systems import DEFAULTS, attention, evidence
 
 from entropyjax.entropy import binary
-from entropyjax.models import Replicator, Star, context as ctx
+from entropyjax.models import AbstractModel, Replicator, Star, context as ctx
 from entropyjax.models.gap import AbstractGapOrchestrator
 from entropyjax.models.orchestrator import AbstractOrchestrator, Forces, OrchestratorState
 from entropyjax.params import cast, replace
@@ -414,3 +415,15 @@ def test_a_plateau_is_certified_too():
             return 0.1 + 0.9 * ctx.attention(params, load), 0.9 * ctx.inattention(params, load)
 
     assert certificate(Plateau()) == ""
+
+
+def test_a_model_without_a_state_at_rest_says_so():
+    class Restless(AbstractModel):
+        Params: ClassVar[Any] = Star.Params
+        domain: ClassVar[Any] = Star.domain
+        observables: ClassVar[Any] = {}
+        initial_state, drift, diffusion = Star.initial_state, Star.drift, Star.diffusion
+        focus_signal, entropy_trend, progress = Star.focus_signal, Star.entropy_trend, Star.progress
+
+    with pytest.raises(NotImplementedError, match="Restless does not say where it comes to rest"):
+        equilibria(Restless(), STAR.params())

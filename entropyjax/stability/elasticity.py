@@ -60,7 +60,7 @@ def elasticities(function: Callable[[Any], Any], params: AbstractParams, quantit
         out = function(params)
         return getattr(out, "value", out), getattr(out, "criterion", None)
 
-    (number, code), slope = jax.value_and_grad(value, has_aux=True)(params)
+    (number, code), slope = jax.jit(jax.value_and_grad(value, has_aux=True))(params)
     by = {field: getattr(params, field) * getattr(slope, field) / number for field in params.specs()}
     return Elasticities(name, number, _criterion(code), by)
 
