@@ -172,6 +172,9 @@ def test_single_precision():
     assert single[0].dtype == np.float32
     np.testing.assert_allclose(single[0], double[0], rtol=2e-5)
     assert np.array_equal(single[1], double[1])
+    found = reasoning_optimum(STAR.params(**TRAP), dtype=jnp.float32)
+    assert found.place == Optimum.INTERIOR and found.reasoning_tokens.dtype == np.float32
+    np.testing.assert_allclose(found.reasoning_tokens, 1.32126, rtol=1e-3)
 
 
 TRAP = {"evidence": 4.0, "reasoning_gain": 0.6, "context_window": 128.0}
