@@ -12,6 +12,7 @@ from jax.sharding import Mesh, PartitionSpec
 from systems import STARS, star_reference
 from test_ensemble_run import star, toy
 
+from entropyjax.ensemble.groups import Lanes
 from entropyjax.ensemble.lanes import gather, item_statistics, lane_sinks
 from entropyjax.ensemble.population import Samples
 from entropyjax.params import cast
@@ -72,7 +73,7 @@ def test_a_kernel_gives_the_statistics_of_the_scan(method, dtype, replicates, to
     mesh = Mesh(np.asarray(jax.local_devices()[:2]), ("device",))
     mapped = jax.shard_map(kernel, mesh=mesh, in_specs=(PartitionSpec(), devices), out_specs=devices, check_vma=False)
     found = jax.jit(mapped, compiler_options=QUICK)(shared, items)
-    scan = jax.vmap(lambda item: item_statistics(request.without_cells(), replicates, item))
+    scan = jax.vmap(lambda item: item_statistics(request.without_cells(), Lanes(replicates, replicates), item))
     expected = jax.jit(scan, compiler_options=QUICK)(items)
     for value, target in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
         np.testing.assert_allclose(value, target, rtol=tolerance, atol=tolerance)

@@ -30,7 +30,7 @@ def load_calibration() -> Calibration:
     Where XLA compiles loops whole, fewer lanes of the scan together were the fastest (docs/benchmarks.md).
     """
     whole = "xla_cpu_small_while_loop_byte_threshold" in os.environ.get("XLA_FLAGS", "")
-    default = Calibration(scan_lanes=1024) if whole else Calibration()
+    default = Calibration(scan_lanes=128) if whole else Calibration()
     found = _memory().recall(_question())
     try:
         return Calibration(**found) if isinstance(found, dict) else default

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, UInt32
 
+from entropyjax.ensemble.groups import Lanes
 from entropyjax.ensemble.lanes import Items, integrate_lane
 from entropyjax.ensemble.quantities import AbstractQuantity
 from entropyjax.ensemble.reduce import add_up
@@ -51,15 +52,15 @@ def lane_means(request: Any, item: Items, number: UInt32[Array, ""], valid: Bool
     return _columns(request, lambda numbers: _samples(request, numbers, item, number, valid))
 
 
-def item_means(request: Any, block: int, item: Items) -> Any:
+def item_means(request: Any, lanes: Lanes, item: Items) -> Any:
     """Integrate the lanes of an item; return `Moments` where `lane_means` has samples.
 
     Directions are batched outside lanes, for lanes have to lie side by side in memory.
     """
 
     def samples(numbers: Any) -> list[Sample]:
-        lanes = jnp.arange(block, dtype=jnp.uint32)
-        return jax.vmap(lambda number: _samples(request, numbers, item, number, jnp.asarray(True)))(lanes)
+        every = jnp.arange(lanes.block, dtype=jnp.uint32)
+        return jax.vmap(lambda number: _samples(request, numbers, item, number, jnp.asarray(True)))(every)
 
     return jax.tree.map(add_up, _columns(request, samples), is_leaf=is_sink)
 

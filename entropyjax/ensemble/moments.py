@@ -39,6 +39,14 @@ def _moments(value: Any, keep: Any, total: Callable[[Any], Any]) -> Moments:
     return Moments(count, mean, total(jnp.where(keep, deviation**2, 0.0)))
 
 
+def pool(parts: Moments) -> Moments:
+    """Return the moments of disjoint sets of values together; the sets are the leading axis."""
+    count = jnp.sum(parts.count, axis=0)
+    mean = jnp.sum(parts.count * parts.mean, axis=0) / jnp.maximum(count, 1.0)
+    between = parts.count * (parts.mean - mean[None]) ** 2
+    return Moments(count, mean, jnp.sum(parts.square + between, axis=0))
+
+
 def merge(first: Moments, second: Moments) -> Moments:
     """Return the moments of two disjoint sets of values together (host arrays, float64)."""
     count = first.count + second.count

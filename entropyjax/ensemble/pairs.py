@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, UInt32
 
+from entropyjax.ensemble.groups import Lanes, over_groups
 from entropyjax.ensemble.lanes import Items, integrate_lane, lanes_of
 from entropyjax.ensemble.moments import Moments, of_lanes
 from entropyjax.ensemble.request import Ensemble
@@ -50,14 +51,16 @@ def _member(ensemble: Ensemble, item: Items, lane: UInt32[Array, ""]) -> Member:
     return Member(Each(result.outcome), Each(result.failure), result.saved)
 
 
-def _pair_item(ensemble: Ensemble, block: int, item: Items) -> Pairs:
-    lanes = jnp.arange(block, dtype=jnp.uint32)
-
+def _pair_item(ensemble: Ensemble, lanes: Lanes, item: Items) -> Pairs:
     def members(member: Any) -> Member:
-        sinks = jax.vmap(lambda lane: member(ensemble, item, lane, jnp.asarray(True)))(lanes)
-        return jax.tree.map(lambda sink: sink.value, sinks, is_leaf=is_sink)
+        def group(numbers: UInt32[Array, " group"], valid: Bool[Array, " group"]) -> Member:
+            sinks = jax.vmap(lambda *lane: member(ensemble, item, *lane))(numbers, valid)
+            return jax.tree.map(lambda sink: sink.value, sinks, is_leaf=is_sink)
 
-    return _differences(ensemble, block, item, members(_coarse), members(_fine))
+        parts = over_groups(lanes, lanes.numbers(), group)
+        return jax.tree.map(lambda part: part.reshape(-1, *part.shape[2:])[: lanes.block], parts)
+
+    return _differences(ensemble, lanes.block, item, members(_coarse), members(_fine))
 
 
 def _differences(ensemble: Ensemble, block: int, item: Items, rough: Member, smooth: Member) -> Pairs:

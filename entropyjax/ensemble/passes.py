@@ -12,6 +12,7 @@ from jax import lax
 
 from entropyjax.ensemble.chunks import Cut, Part, Sums, cut, sum_cells
 from entropyjax.ensemble.differentials import MEANS, MeansRequest, zeros
+from entropyjax.ensemble.groups import Lanes
 from entropyjax.ensemble.paths import choose_path, run_kernels
 from entropyjax.ensemble.plan import BLOCK
 from entropyjax.records import Calibration
@@ -122,7 +123,7 @@ def _solver(request: MeansRequest, columns: Any, n_cells: int, options: Options)
     if path.kernels:
         return lambda items: run_kernels(path, MEANS, request, plan.block, items), plan
     plan = cut(request.replicates, n_cells, options.lanes, options.lanes)
-    return jax.vmap(lambda item: MEANS.item(request, plan.block, item)), plan
+    return jax.vmap(lambda item: MEANS.item(request, Lanes(plan.block, plan.block), item)), plan
 
 
 def _narrowed(calibration: Calibration, dtype: Any) -> Calibration:

@@ -5,18 +5,17 @@ import math
 from typing import Any
 
 import jax
-import numpy as np
 
+from entropyjax.ensemble.groups import Lanes
+from entropyjax.ensemble.memory import bytes_needed
+from entropyjax.ensemble.order import Order, choose_order
 from entropyjax.ensemble.paths import Path, choose_path
-from entropyjax.ensemble.request import TIME_BINS, Ensemble, EnsembleError
+from entropyjax.ensemble.request import Ensemble, EnsembleError
 from entropyjax.ensemble.work import STATISTICS, Work
 from entropyjax.records import Calibration
 
 BLOCK = 1024
 """Most trajectories of one cell that are reduced together."""
-
-RESULTS = 4
-"""Copies of a chunk's statistics: two chunks are in flight, and the host holds one in double precision."""
 
 DEFAULTS = Calibration()
 
@@ -25,7 +24,7 @@ DEFAULTS = Calibration()
 class Plan:
     """How an ensemble runs.
 
-    The path apart, none of it changes any trajectory or any block's statistics; paths agree to rounding.
+    Path and order apart, none of it changes any trajectory or any block's statistics; those two change rounding.
 
     **Attributes:**
 
@@ -33,6 +32,8 @@ class Plan:
     - `blocks`: items in a cell.
     - `items`: items in the whole ensemble.
     - `vector`: items that advance together on one device under `vmap`.
+    - `together`: lanes of an item that do; the groups of a block run one after the other if it has more.
+    - `order`: in which order the scan takes the lanes of an item, and why.
     - `repeats`: map steps in a chunk, run one after the other by `lax.map`.
     - `devices`: devices that share a chunk through `shard_map`.
     - `bytes_per_lane`: estimate that the memory budget was divided by, a lane's part of the results included.
@@ -44,11 +45,18 @@ class Plan:
     blocks: int
     items: int
     vector: int
+    together: int
+    order: Order
     repeats: int
     devices: int
     bytes_per_lane: int
     path: Path
     work: Work
+
+    @property
+    def lanes(self) -> Lanes:
+        """How the scan takes the lanes of an item."""
+        return Lanes(self.block, self.together, self.order.name)
 
     @property
     def chunk(self) -> int:
@@ -65,7 +73,7 @@ class Plan:
             f"{self.items} items of {self.block} trajectories in {self.chunks} chunks: {self.devices} device(s) x "
             f"{self.repeats} map steps x {self.vector} items; about "
             f"{self.vector * self.block * self.bytes_per_lane / 2**20:.0f} MiB of working memory a device; path "
-            f"{self.path.name}, for {self.path.why}"
+            f"{self.path.name}, for {self.path.why}; lanes {self.order}"
         )
 
 
@@ -79,6 +87,7 @@ def make_plan(
     calibration: Calibration = DEFAULTS,
     lanes: int | None = None,
     chunk_lanes: int | None = None,
+    order: str = "auto",
     cache: Any = None,
     work: Work = STATISTICS,
 ) -> Plan:
@@ -93,6 +102,7 @@ def make_plan(
     - `calibration`: what is known of the device.
     - `lanes`: lanes that advance together on one device in the scan, instead of the calibration's.
     - `chunk_lanes`: lanes of a call into the compiled program, likewise.
+    - `order`: in which order the scan takes lanes that end at different times: `numbered`, `predicted`, or `auto`.
     - `cache`: where native kernels are kept between processes.
     - `work`: what is done with each item.
 
@@ -107,46 +117,24 @@ def make_plan(
     block = math.ceil(ensemble.replicates / blocks)
     items = ensemble.n_cells * blocks
     chosen = choose_path(ensemble, block, path, calibration, cache, work)
-    native = chosen.name in ("native", "pallas")
-    results = RESULTS * _bytes_per_item(ensemble)
-    results += sum(getattr(kernel, "bytes_per_item", 0) for kernel in chosen.kernels)
-    # A kernel keeps its lanes in registers.
-    lane = math.ceil(results / block) + (0 if native else _bytes_per_lane(ensemble)) + extra_bytes_per_lane
+    need = bytes_needed(ensemble, block, chosen.kernels, extra_bytes_per_lane)
     on_cpu = jax.default_backend() == "cpu"
     shared = devices if on_cpu else 1
     budget = memory_bytes // shared
-    affordable = budget // lane
-    if affordable < block:
+    if budget // need.lane < block:
         raise EnsembleError(
             f"A budget of {memory_bytes / 2**20:.0f} MiB does not hold one block of {block} trajectories at "
-            f"{lane} bytes each on {shared} device(s); raise memory_mb."
+            f"{need.lane} bytes each on {shared} device(s); raise memory_mb."
         )
-    fair = math.ceil(items / devices)
     together = lanes or (calibration.scan_lanes if on_cpu else calibration.accelerator_lanes)
     wanted = chunk_lanes or max(calibration.chunk_lanes, calibration.chunk_work // ensemble.grid.total_steps)
-    if native:
+    if chosen.kernels:
         together = math.ceil(wanted / devices)
-    vector = min(max(1, min(together, affordable) // block), fair)
+    fair = math.ceil(items / devices)
+    vector = min(max(1, min(together, budget // need.lane) // block), fair)
     # Every further map step adds its results, and works in the memory of the first.
-    repeats = 1 + (budget - vector * block * lane) // (vector * results)
+    repeats = 1 + (budget - vector * block * need.lane) // (vector * need.results)
     repeats = max(1, min(repeats, wanted // (vector * block * devices), math.ceil(fair / vector)))
-    return Plan(block, blocks, items, vector, repeats, devices, lane, chosen, work)
-
-
-def _bytes_per_item(ensemble: Ensemble) -> int:
-    """Return the size of one item's statistics: moments at the save times, histograms and a few numbers."""
-    moments = 3 * len(ensemble.observables) * (ensemble.grid.intervals + 1) + 16
-    return moments * np.dtype(ensemble.dtype).itemsize + (2 * TIME_BINS + 16) * np.dtype(np.int32).itemsize
-
-
-def _bytes_per_lane(ensemble: Ensemble) -> int:
-    """Return an upper estimate of the working memory of one lane.
-
-    A step keeps copies of the state alive between fused kernels (stages, their columns, the event record);
-    48 of them is an allowance, not a measurement.
-    """
-    params = ensemble.constants
-    state = jax.eval_shape(lambda: ensemble.model.initial_state(params))
-    size = sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(state))
-    itemsize = np.dtype(ensemble.dtype).itemsize
-    return (48 * size + 64 + 4 * len(ensemble.observables)) * itemsize
+    mine = min(together, block)
+    sequence = choose_order(ensemble, Lanes(block, mine), order, chosen.name)
+    return Plan(block, blocks, items, vector, mine, sequence, repeats, devices, need.lane, chosen, work)

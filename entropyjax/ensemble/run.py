@@ -11,6 +11,7 @@ from jax import lax
 from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Array, Bool, UInt32
 
+from entropyjax.ensemble.groups import Lanes
 from entropyjax.ensemble.lanes import Items, gather, integrate_lane
 from entropyjax.ensemble.paths import Path, choose_path, run_kernels
 from entropyjax.ensemble.plan import DEFAULTS, Plan
@@ -54,7 +55,7 @@ def _chunk(ensemble: Ensemble, items: Items, plan: Plan, mesh: Mesh) -> Any:
         if plan.path.kernels:
             return run_kernels(plan.path, plan.work, whole, plan.block, mine)
         stacked = jax.tree.map(lambda leaf: leaf.reshape(*shape, *leaf.shape[1:]), mine)
-        out = lax.map(jax.vmap(lambda item: plan.work.item(whole, plan.block, item)), stacked)
+        out = lax.map(jax.vmap(lambda item: plan.work.item(whole, plan.lanes, item)), stacked)
         return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), out)
 
     arrays, static = eqx.partition(ensemble, eqx.is_array)
@@ -96,12 +97,12 @@ def sample_paths(
 def _paths(ensemble: Ensemble, items: Items, block: int, path: Path) -> Any:
     if path.kernels:
         return run_kernels(path, PATHS_OF_LANES, ensemble, block, items)
-    return jax.vmap(lambda item: _item_paths(ensemble, block, item))(items)
+    return jax.vmap(lambda item: _item_paths(ensemble, Lanes(block, block), item))(items)
 
 
-def _item_paths(ensemble: Ensemble, block: int, item: Items) -> dict[str, Array]:
-    lanes = jnp.arange(block, dtype=jnp.uint32)
-    sinks = jax.vmap(lambda lane: _path_sinks(ensemble, item, lane, jnp.asarray(True)))(lanes)
+def _item_paths(ensemble: Ensemble, lanes: Lanes, item: Items) -> dict[str, Array]:
+    every = jnp.arange(lanes.block, dtype=jnp.uint32)
+    sinks = jax.vmap(lambda lane: _path_sinks(ensemble, item, lane, jnp.asarray(True)))(every)
     return jax.tree.map(lambda sink: sink.value, sinks, is_leaf=is_sink)
 
 

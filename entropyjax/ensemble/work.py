@@ -18,7 +18,7 @@ class Work(NamedTuple):
 
     **Attributes:**
 
-    - `item`: for the scan: (ensemble, block size, item) to a pytree of statistics.
+    - `item`: for the scan: (ensemble, its lanes, item) to a pytree of statistics.
     - `lanes`: for kernels: what each of them does with one lane.
     - `finish`: from the kernels' results for a batch of items to the statistics of `item` with a leading axis of
       items: (ensemble, block size, items, results).

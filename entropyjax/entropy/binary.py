@@ -14,6 +14,8 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from entropyjax.entropy.logarithm import log1p_unit
+
 Scalar = Float[Array, "..."]
 ScalarLike = float | Scalar
 
@@ -44,7 +46,7 @@ def choice(gap: ScalarLike, rivals: ScalarLike) -> Choice:
     more = 1.0 / (1.0 + odds)
     less = odds * more
     right, wrong = jnp.where(ahead, more, less), jnp.where(ahead, less, more)
-    entropy = jnp.log1p(odds) + size * less + wrong * log_rivals
+    entropy = log1p_unit(odds) + size * less + wrong * log_rivals
     return Choice(
         right=right,
         wrong=wrong,

@@ -37,14 +37,23 @@ def _index(text: str) -> str:
 
 def unit_text(array: xr.DataArray) -> str:
     """Return the unit, or an empty text for a pure number."""
-    unit = str(array.attrs.get("units", ""))
+    return plain_unit(str(array.attrs.get("units", "")))
+
+
+def plain_unit(unit: str) -> str:
+    """Return a unit as it stands in labels, or an empty text for that of a pure number."""
     return {"-": "", "1": "", "step": "steps"}.get(unit, unit)
 
 
 def axis_label(array: xr.DataArray) -> str:
     """Return words, symbol and unit of a coordinate or variable: `context window W (ktok)`."""
-    unit, symbol = unit_text(array), symbol_text(str(array.attrs.get("symbol", "")))
-    parts = [words(str(array.name)), symbol, f"({unit})" if unit else ""]
+    return full_label(str(array.name), str(array.attrs.get("symbol", "")), str(array.attrs.get("units", "")))
+
+
+def full_label(name: str, symbol: str, unit: str) -> str:
+    """Return the words of a name, its symbol and its unit."""
+    unit = plain_unit(unit)
+    parts = [words(name), symbol_text(symbol), f"({unit})" if unit else ""]
     return " ".join(part for part in parts if part)
 
 

@@ -31,6 +31,7 @@ class AbstractAdaptive(AbstractMethod):
 
     dynamics: ClassVar = "ode"
     order: ClassVar[float] = 0.0
+    lockstep: ClassVar[bool] = False
     native: ClassVar[bool] = False
     rtol: float | None = None
     atol: float | None = None
@@ -53,12 +54,12 @@ class AbstractAdaptive(AbstractMethod):
             states, code, taken = self._advance(problem, start, local, state)
             failure = jnp.where(failure > 0, failure, code)
 
-            def visit(record: Any, item: Any) -> tuple[Any, None]:
-                place, here = item
+            def visit(carry: Any, item: Any) -> tuple[Any, None]:
+                (record, before), (place, here) = carry, item
                 t = start + place.astype(dt.dtype) * dt
-                return monitor.update(record, t, dt, here), None
+                return (monitor.update(record, t, dt, before, here), here), None
 
-            followed, _ = lax.scan(visit, record, (jnp.arange(grid.steps), states))
+            (followed, _), _ = lax.scan(visit, (record, state), (jnp.arange(grid.steps), states))
             alive = failure == Failure.NONE
             last = jax.tree.map(lambda leaf: leaf[-1], states)
             state, record = select(alive, (last, followed), (state, record))

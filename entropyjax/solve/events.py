@@ -51,8 +51,8 @@ class Monitor(Protocol):
         """Return the record at t = 0."""
         ...
 
-    def update(self, record: Any, t: Scalar, dt: Scalar, state: Any) -> Any:
-        """Return the record after a step from t to t + dt that ended in `state`."""
+    def update(self, record: Any, t: Scalar, dt: Scalar, before: Any, state: Any) -> Any:
+        """Return the record after a step from t to t + dt that led from the state `before` to `state`."""
         ...
 
     def events(self, record: Any) -> Events:

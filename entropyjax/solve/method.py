@@ -63,7 +63,7 @@ class AbstractMethod(eqx.Module):
     - `dynamics`: what it integrates: "ode", "sde" (Ito) or "agents".
     - `order`: order of convergence of end values (ODE) or of expectations (SDE); 0 if it does not apply.
     - `needs_float64`: whether ensembles refuse it in float32.
-    - `lockstep`: whether all lanes save at the same time, so that rows can be reduced across lanes as they come.
+    - `lockstep`: whether all lanes take the same steps.
     - `native`: whether native kernels can be made of it.
     """
 
@@ -76,6 +76,10 @@ class AbstractMethod(eqx.Module):
     @abc.abstractmethod
     def integrate(self, problem: Problem) -> LaneResult:
         """Integrate one lane from t = 0 to the horizon."""
+
+    def batched(self) -> "AbstractMethod":
+        """Return the method in the form for lanes that `vmap` advances together, which all save a row at a time."""
+        return self
 
 
 METHODS: Registry[AbstractMethod] = Registry("method", "entropyjax.solve")

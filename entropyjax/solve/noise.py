@@ -13,6 +13,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, UInt32
 
+from entropyjax.solve.settle import settle
+
 Word = UInt32[Array, ""]
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
@@ -102,8 +104,8 @@ def draw(key: Stream, index: Word, step: Word, count: int, dtype: Any) -> Draws:
     blocks = (count + 1) // 2
     normals, signs = [], []
     for block in range(blocks):
-        words = threefry(key, index, step * jnp.uint32(blocks) + jnp.uint32(block))
-        normals += normal_pair(*words, dtype)
+        words = settle(threefry(key, index, step * jnp.uint32(blocks) + jnp.uint32(block)))
+        normals += settle(normal_pair(*words, dtype))
         signs += [sign(word, dtype) for word in words]
     return Draws(tuple(normals), tuple(signs))
 

@@ -53,7 +53,8 @@ class NoisyMonitor:
         armed = self._arming(state) > 0.0
         return Record(focus, progress, times, never, jnp.zeros((), jnp.int32), armed)
 
-    def update(self, record: Record, t: Scalar, dt: Scalar, state: Any) -> Record:
+    def update(self, record: Record, t: Scalar, dt: Scalar, before: Any, state: Any) -> Record:
+        del before
         focus, progress = self._focus(state), self._progress(state)
         gained = (record.focus <= 0.0) & (focus > 0.0)
         lost = (record.focus > 0.0) & (focus <= 0.0)

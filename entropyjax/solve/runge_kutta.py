@@ -10,6 +10,7 @@ from entropyjax.models import AbstractModel, combine
 from entropyjax.solve.method import register
 from entropyjax.solve.noise import Draws
 from entropyjax.solve.scan import AbstractFixedStep
+from entropyjax.solve.settle import settle
 
 Scalar = Float[Array, ""]
 Drift = Callable[[Scalar, Any], Any]
@@ -29,7 +30,11 @@ class AbstractRungeKutta(AbstractFixedStep):
         """Return the drift at every stage of a step, the first of which is `slope`."""
         slopes: list[Any] = [slope]
         for node, row in zip(cls.c[1:], cls.a[1:], strict=True):
-            slopes.append(drift(t + node * dt, combine(state, *weigh(row, dt, slopes))))
+            terms = weigh(row, dt, slopes)
+            inside = combine(state, *terms)
+            # A single product is computed again in no time.
+            inside = settle(inside) if len(terms) > 1 else inside
+            slopes.append(settle(drift(t + node * dt, inside)))
         return slopes
 
     def step(

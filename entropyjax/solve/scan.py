@@ -16,6 +16,7 @@ from entropyjax.solve.events import Events, outcome
 from entropyjax.solve.method import AbstractMethod, LaneResult, Path, Problem
 from entropyjax.solve.noise import Draws, coarsen, draw
 from entropyjax.solve.noisy_events import NoisyMonitor
+from entropyjax.solve.settle import settle
 from entropyjax.solve.smooth_events import SmoothMonitor
 
 Scalar = Float[Array, ""]
@@ -66,7 +67,8 @@ class AbstractFixedStep(AbstractMethod):
             moved = jnp.asarray(False)
             if noisy:
                 proposal, moved = project(model, proposal)
-            alive = (carry.failure == Failure.NONE) & small(proposal)
+            proposal = settle(proposal)
+            alive = settle((carry.failure == Failure.NONE) & small(proposal))
             # Batched, these are selections; a native kernel branches, for few lanes fail.
             state, failure = lax.cond(
                 alive,
@@ -74,7 +76,7 @@ class AbstractFixedStep(AbstractMethod):
                 lambda: (carry.state, jnp.where(carry.failure > 0, carry.failure, _reason(proposal))),
             )
             slope = None if noisy else drift(t + dt, state)
-            record = monitor.update(carry.record, t, dt, state)
+            record = monitor.update(carry.record, t, dt, carry.state, state)
             # A failed lane stays where it was, where the signals of an ODE show no event; a dwell might end.
             record = select(alive, record, carry.record) if noisy else record
             return _Carry(state, slope, record, failure, carry.projections + (moved & alive).astype(jnp.int32))

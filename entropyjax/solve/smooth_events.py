@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Float, Int
 from entropyjax.models import AbstractModel
 from entropyjax.solve.crossing import hermite
 from entropyjax.solve.events import Criteria, Events, progress_signal
+from entropyjax.solve.settle import settle
 
 Scalar = Float[Array, ""]
 
@@ -41,9 +42,8 @@ class Bracket(NamedTuple):
 
 
 class Record(NamedTuple):
-    """Running record of one lane: its last state with the signs there, and the first zeros."""
+    """Running record of one lane: the signs at its last state, and the first zeros."""
 
-    state: Any
     signs: Signs
     focus: Bracket
     collapse: Bracket
@@ -71,7 +71,6 @@ class SmoothMonitor:
             return Bracket(jnp.where(happened, t, jnp.inf), jnp.zeros_like(t), state, state)
 
         return Record(
-            state=state,
             signs=_signs(signals),
             focus=first(signals.focus > 0.0),
             collapse=first(jnp.asarray(False)),
@@ -80,26 +79,23 @@ class SmoothMonitor:
             crossings=jnp.zeros((), jnp.int32),
         )
 
-    def update(self, record: Record, t: Scalar, dt: Scalar, state: Any) -> Record:
+    def update(self, record: Record, t: Scalar, dt: Scalar, before: Any, state: Any) -> Record:
         was, now = record.signs, _signs(self._signals(state))
         gained, lost = now.focused & ~was.focused, was.focused & ~now.focused
         resolved, turned = now.resolved & ~was.resolved, now.rising & ~was.rising
-        step = Bracket(t, dt, record.state, state)
+        brackets = (record.focus, record.collapse, record.resolution, record.horizon)
+        happened = (gained, lost, resolved, turned)
+        first = [new & (old.start == jnp.inf) for old, new in zip(brackets, happened, strict=True)]
+        some, first = settle((gained | lost | resolved | turned, first))
+        step = Bracket(t, dt, before, state)
 
         def note() -> tuple[Any, ...]:
-            kinds = (
-                (record.focus, gained),
-                (record.collapse, lost),
-                (record.resolution, resolved),
-                (record.horizon, turned),
-            )
             crossings = record.crossings + (gained | lost).astype(jnp.int32)
-            return *(_keep_first(old, happened, step) for old, happened in kinds), crossings
+            return *(_keep(*pair, step) for pair in zip(brackets, first, strict=True)), crossings
 
-        kept = (record.focus, record.collapse, record.resolution, record.horizon, record.crossings)
         # Batched, this is a selection; a native kernel branches, for few steps hold an event.
-        found = lax.cond(gained | lost | resolved | turned, note, lambda: kept)
-        return Record(state, now, *found)
+        found = lax.cond(some, note, lambda: (*brackets, record.crossings))
+        return Record(now, *found)
 
     def events(self, record: Record) -> Events:
         return Events(
@@ -135,6 +131,5 @@ def _signs(signals: Signals) -> Signs:
     return Signs(signals.focus > 0.0, signals.progress >= 0.0, signals.trend >= 0.0)
 
 
-def _keep_first(old: Bracket, happened: Bool[Array, ""], new: Bracket) -> Bracket:
-    fresh = happened & (old.start == jnp.inf)
-    return lax.cond(fresh, lambda: new, lambda: old)
+def _keep(old: Bracket, first: Bool[Array, ""], new: Bracket) -> Bracket:
+    return lax.cond(first, lambda: new, lambda: old)

@@ -67,7 +67,9 @@ def _split(closed: Any, count: int) -> tuple[Any, Any, list[Any]]:
     known = {*jaxpr.constvars, *jaxpr.invars[:count]}
     early, late = [], []
     for equation in jaxpr.eqns:
-        if all(isinstance(atom, core.Literal) or atom in known for atom in equation.invars) and not equation.effects:
+        given = all(isinstance(atom, core.Literal) or atom in known for atom in equation.invars)
+        # An array that is made empty is each lane's own to fill.
+        if given and not equation.effects and equation.primitive.name != "empty":
             known.update(equation.outvars)
             early.append(equation)
         else:

@@ -9,6 +9,7 @@ from entropyjax.models import AbstractModel, combine
 from entropyjax.solve.method import register
 from entropyjax.solve.noise import Draws
 from entropyjax.solve.scan import AbstractFixedStep
+from entropyjax.solve.settle import settle
 
 Scalar = Float[Array, ""]
 
@@ -50,11 +51,10 @@ class RI6(AbstractFixedStep):
     ) -> Any:
         del slope
         root = jnp.sqrt(dt)
-        drift = model.drift(t, state, params)
-        columns = model.diffusion(t, state, params)
+        drift, columns = settle((model.drift(t, state, params), model.diffusion(t, state, params)))
         size = len(columns)
         wiener = [root * xi for xi in draws.normals[:size]]
-        predictor = combine(state, (dt, drift))
+        predictor = settle(combine(state, (dt, drift)))
         corrected = model.drift(t + dt, combine(predictor, *zip(wiener, columns, strict=True)), params)
         terms: list[tuple[Any, Any]] = [(0.5 * dt, drift), (0.5 * dt, corrected)]
         for k in range(size):

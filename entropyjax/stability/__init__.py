@@ -1,5 +1,22 @@
-"""Stability: equilibria, their spectrum, and where they appear or vanish."""
+"""Stability: equilibria, their spectrum, where they appear or vanish, and continuation."""
 
+from entropyjax.stability.continuation import (
+    Branch as Branch,
+    ContinuationError as ContinuationError,
+    End as End,
+    Lens as Lens,
+    Natural as Natural,
+    Problem as Problem,
+    PseudoArclength as PseudoArclength,
+    Quantity as Quantity,
+    SpecialPoint as SpecialPoint,
+    StepControl as StepControl,
+    continue_equilibrium as continue_equilibrium,
+    continue_fold as continue_fold,
+    continue_hopf as continue_hopf,
+    from_model as from_model,
+    switch_branch as switch_branch,
+)
 from entropyjax.stability.critical import (
     Critical as Critical,
     critical_agents as critical_agents,

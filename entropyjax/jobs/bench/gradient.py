@@ -1,5 +1,6 @@
 """The gradient of a mean-squared error at 32 times by six values that all trajectories of an ensemble share."""
 
+import abc
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple
@@ -80,9 +81,9 @@ def loss_of(entropies: Entropies) -> Callable[[Mapping[str, Any], Any, Any], Any
 class AbstractGradientRun(AbstractRun):
     """Loss and gradient by one tool; a subclass says how each is worked out for a number of trajectories."""
 
+    @abc.abstractmethod
     def ready(self, count: int) -> tuple[Callable[[], Any], Callable[[], Any]]:
         """Return the functions of nothing that give the loss of `count` trajectories, and loss and gradient."""
-        raise NotImplementedError
 
     def measure(self, count: int) -> dict[str, Any]:
         times = {}

@@ -63,11 +63,11 @@ def noisy_events(times: Any, states: Any, params: Any, horizon: Any) -> tuple[Ev
     monitor = NoisyMonitor(MODEL, params, Criteria())
 
     def visit(record: Any, step: Any) -> tuple[Any, None]:
-        t, dt, y = step
-        return monitor.update(record, t, dt, y), None
+        return monitor.update(record, *step), None
 
-    first, rest = (jax.tree.map(lambda leaf, part=part: leaf[part], states) for part in (0, slice(1, None)))
-    steps = (times[:-1], jnp.diff(times), rest)
+    parts = (0, slice(-1), slice(1, None))
+    first, before, after = (jax.tree.map(lambda leaf, part=part: leaf[part], states) for part in parts)
+    steps = (times[:-1], jnp.diff(times), before, after)
     record, _ = lax.scan(visit, monitor.start(times[0], first), steps)
     events = monitor.events(record)
     return events, outcome(events, horizon)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from entropyjax.entropy.logarithm import UNIT_SERIES
 from entropyjax.solve.native.avx512 import Avx512
 from entropyjax.solve.native.functions import exponential
 from entropyjax.solve.native.functions.bits import format_of
@@ -40,17 +41,6 @@ _BINARY = (
     0.21627924,
     -0.17488667,
     0.078857064,
-)
-# U with log(1 + u) = u + u^2 U(u) for u in [0, 1], "logarithm_unit";
-_UNIT = (
-    -0.49999648,
-    0.3332133,
-    -0.24857216,
-    0.19153836,
-    -0.13754152,
-    0.079208314,
-    -0.030067943,
-    0.0053653256,
 )
 # and 2^f for f in [0, 1], "power_of_two".
 _POWER = (1.0, 0.69314706, 0.24022909, 0.055486184, 0.009673775, 0.0012482289, 0.00021565972)
@@ -158,7 +148,7 @@ def log1p(on: Avx512, x: str) -> str:
 
 def log1p_unit(on: Avx512, x: str) -> str:
     """Return log(1 + x) for x in [0, 1]."""
-    return on.fma(on.op("fmul", x, x), on.polynomial(x, _UNIT), x)
+    return on.fma(on.op("fmul", x, x), on.polynomial(x, UNIT_SERIES), x)
 
 
 WRITERS: dict[str, Writer] = {

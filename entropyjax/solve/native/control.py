@@ -8,6 +8,7 @@ import numpy as np
 from entropyjax.solve.native import arrays, rules
 from entropyjax.solve.native.graph import Branch, Node, Unsupported, keeps
 from entropyjax.solve.native.interpret import Interpreter, Rules, Value, array, elementwise, nodes, shaped
+from entropyjax.solve.native.memory import Column, make_column
 from entropyjax.solve.native.saved import collect
 
 UNROLL = 64
@@ -39,6 +40,11 @@ def _call(self: Interpreter, equation: Any, args: list[Value]) -> list[Value]:
     params = equation.params
     inner = next(params[name] for name in ("jaxpr", "call_jaxpr", "fun_jaxpr", "call") if name in params)
     return self.closed(inner, args) if hasattr(inner, "consts") else self.evaluate(inner, [], args)
+
+
+@_rule("optimization_barrier")
+def _barrier(self: Interpreter, equation: Any, args: list[Value]) -> list[Value]:
+    return args
 
 
 @_rule("scan")
@@ -91,8 +97,17 @@ def _while(self: Interpreter, equation: Any, args: list[Value]) -> list[Value]:
     return self.loop(None, init, body, test)[0]
 
 
+@_rule("empty")
+def _empty(self: Interpreter, equation: Any, args: list[Value]) -> list[Value]:
+    if self.graph.region is not self.rows_region:
+        raise Unsupported("it makes an empty array inside a loop")
+    return [make_column(self.graph, equation.params["shape"], equation.params["dtype"])]
+
+
 @_rule("cond")
 def _cond(self: Interpreter, equation: Any, args: list[Value]) -> list[Value]:
+    if any(isinstance(arg, Column) for arg in args):
+        raise Unsupported("a branch takes an array that is filled by a loop")
     branches = equation.params["branches"]
     index, operands = args[0], args[1:]
     graph = self.graph

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from entropyjax.solve.native.graph import Branch, Loop, Node, Region
+from entropyjax.solve.native.graph import ORDER, Branch, Loop, Node, Region
 from entropyjax.solve.native.instructions import Instructions
 from entropyjax.solve.native.schedule import scheduled
 
@@ -82,6 +82,8 @@ class Emitter:
 
     def name(self, node: Node) -> str:
         """Return the value of a node, which has been written or is a literal."""
+        if node.dtype == ORDER:
+            return "0"
         if node.op == "constant":
             return self._literal(node, varying=False)
         if node.op == "splat" and node.args[0].op == "constant":
@@ -108,7 +110,7 @@ class Emitter:
                 (self._while if node.length is None else self._scan)(node)
             elif isinstance(node, Branch):
                 self._branch(node)
-            elif node.op == "result":
+            elif node.op in ("result", "memory"):
                 continue
             elif node.op in self.writers:
                 name = self.writers[node.op](node)
@@ -169,7 +171,7 @@ class Emitter:
         ends = []
         for phi, node in zip(loop.phis, loop.outs, strict=True):
             value = self.name(node)
-            if loop.condition.varying:
+            if loop.condition.varying and phi.varying:
                 kind = self.type(phi)
                 flag = self.instructions.type(np.bool_, True)
                 value = self.fresh(
@@ -208,8 +210,12 @@ def living(roots: Iterable[Node], rows: Iterable[Any] = ()) -> set[int]:
             continue
         live.add(id(node))
         stack.extend(node.args)
+        if node.op == "result" and node.dtype == ORDER:
+            # What nobody reads is not written.
+            loop: Any = node.args[0]
+            stack.extend((loop.inits[node.attribute], loop.outs[node.attribute]))
         if isinstance(node, Loop):
-            stack.extend((*node.phis, *node.inits, *node.outs))
+            stack.extend(other for other in (*node.phis, *node.inits, *node.outs) if other.dtype != ORDER)
             # A loop without a length counts nothing.
             stack.append(node.counter if node.condition is None else node.condition)
         elif isinstance(node, Branch):

@@ -16,6 +16,9 @@ from entropyjax.solve.unsupported import Unsupported
 LIMIT = 60_000
 """Most nodes of one kernel: beyond it compilation takes minutes."""
 
+ORDER = np.dtype("V1")
+"""Type of a node without a value, which stands for what an array in memory holds: it says what comes before what."""
+
 
 class Node:
     """One value: the result of operation `op` on `args`.
@@ -114,9 +117,7 @@ class Graph:
         scalar = np.asarray(value).astype(dtype)
         return self._place("constant", (), dtype, False, scalar.tobytes(), self.root)
 
-    def node(
-        self, op: str, args: Sequence[Node], dtype: Any, attribute: Any = None, varying: bool | None = None
-    ) -> Node:
+    def node(self, op: str, args: Sequence[Node], dtype: Any, attribute: Any = None) -> Node:
         """Return the node of an operation, splatting operands where lanes differ in some but not in others."""
         if args and all(arg.op == "constant" for arg in args):
             value = fold(op, [arg.value for arg in args], np.dtype(dtype))
@@ -124,12 +125,15 @@ class Graph:
                 return self.constant(value, dtype)
         if op == "neg" and args[0].op == "neg":
             return args[0].args[0]
-        mixed = any(arg.varying for arg in args) if varying is None else varying
-        operands = tuple(self.splat(arg) if mixed else arg for arg in args)
+        mixed = any(arg.varying for arg in args)
+        return self.placed(op, [self.splat(arg) if mixed else arg for arg in args], dtype, mixed, attribute)
+
+    def placed(self, op: str, args: Sequence[Node], dtype: Any, varying: bool, attribute: Any = None) -> Node:
+        """Return the node of an operation on operands as they are, in the outermost loop in which these exist."""
         region = self.region
-        while region.hoistable and region.parent is not None and all(arg.region is not region for arg in operands):
+        while region.hoistable and region.parent is not None and all(arg.region is not region for arg in args):
             region = region.parent
-        return self._place(op, operands, np.dtype(dtype), mixed, attribute, region)
+        return self._place(op, tuple(args), np.dtype(dtype), varying, attribute, region)
 
     def splat(self, node: Node) -> Node:
         """Return the value of a uniform node in every lane."""

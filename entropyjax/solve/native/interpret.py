@@ -10,11 +10,12 @@ from jax.extend import core
 
 from entropyjax.solve.native.direct import direct
 from entropyjax.solve.native.functions import FUNCTIONS
-from entropyjax.solve.native.graph import Graph, Loop, Node, Region, Unsupported
+from entropyjax.solve.native.graph import ORDER, Graph, Loop, Node, Region, Unsupported
+from entropyjax.solve.native.memory import Column, on_column
 from entropyjax.solve.native.saved import RowArray, Rows, on_rows
 
 Value = Any
-"""A node, an object array of nodes with the shape of the variable, or `Rows`."""
+"""A node, an object array of nodes with the shape of the variable, `Rows`, or a `Column`."""
 
 
 def array(value: Value) -> np.ndarray:
@@ -33,6 +34,8 @@ def plain(value: Value) -> Value:
 
 def nodes(value: Value) -> list[Node]:
     """Return the nodes of a value in order."""
+    if isinstance(value, Column):
+        return [value.current().order]
     return list(value.flat) if isinstance(value, np.ndarray) else [value]
 
 
@@ -91,13 +94,15 @@ class Interpreter:
     def apply(self, equation: Any, args: list[Value]) -> list[Value]:
         """Evaluate one equation."""
         name = equation.primitive.name
-        if name in self.rules.elementwise and not any(isinstance(arg, Rows | RowArray) for arg in args):
+        if name in self.rules.elementwise and not any(isinstance(arg, Rows | RowArray | Column) for arg in args):
             rule = self.rules.elementwise[name]
             return [elementwise(lambda *operands: rule(self, equation, *operands), args)]
         if name in self.rules.control:
             return self.rules.control[name](self, equation, args)
         if any(isinstance(arg, Rows | RowArray) for arg in args):
             return [on_rows(equation, args)]
+        if any(isinstance(arg, Column) for arg in args):
+            return [on_column(self.graph, equation, args)]
         if name in FUNCTIONS and equation.invars[-1].aval.dtype.kind == "f":
             return [self._function(name, args)]
         if name in self.rules.structural:
@@ -146,8 +151,8 @@ class Interpreter:
                     outs, extra = body(carried, region, loop.counter)
                 finally:
                     graph.mask = outer
-                ends = [node for value in outs for node in nodes(value)]
-                grown = [v or n.varying or _divergent(loop) for v, n in zip(varying, ends, strict=True)]
+                ends = [node for value, was in zip(outs, init, strict=True) for node in _ends(value, was)]
+                grown = [_grows(loop, v, n) for v, n in zip(varying, ends, strict=True)]
                 if grown == varying:
                     loop.outs = [graph.splat(n) if v else n for n, v in zip(ends, varying, strict=True)]
                     break
@@ -164,8 +169,18 @@ class Interpreter:
         return self.graph.node("and", (condition, mask), np.bool_)
 
 
-def _divergent(loop: Loop) -> bool:
-    return loop.condition is not None and loop.condition.varying
+def _grows(loop: Loop, varying: bool, end: Node) -> bool:
+    """Return whether lanes differ in a carried value, as far as is known, once a round has ended with `end`."""
+    divergent = loop.condition is not None and loop.condition.varying
+    return end.dtype != ORDER and (varying or end.varying or divergent)
+
+
+def _ends(value: Value, before: Value) -> list[Node]:
+    """Return the nodes of a value at the end of a round; an array in memory must be the one that came in."""
+    memories = [side.memory if isinstance(side, Column) else None for side in (value, before)]
+    if memories[0] is not memories[1]:
+        raise Unsupported("a loop exchanges arrays that it fills")
+    return nodes(value)
 
 
 def shaped(like: Sequence[Value], flat: Sequence[Node]) -> list[Value]:
@@ -174,7 +189,7 @@ def shaped(like: Sequence[Value], flat: Sequence[Node]) -> list[Value]:
     place = 0
     for value in like:
         if not isinstance(value, np.ndarray):
-            out.append(flat[place])
+            out.append(value.followed_by(flat[place]) if isinstance(value, Column) else flat[place])
             place += 1
             continue
         filled = np.empty(value.size, object)

@@ -3,12 +3,16 @@
 import abc
 
 from entropyjax.solve.native import build
+from entropyjax.solve.native.columns import Columns
 from entropyjax.solve.native.emit import Emitter, living
 from entropyjax.solve.native.graph import Node
 from entropyjax.solve.native.instructions import Instructions, scalar_type
 from entropyjax.solve.native.reduce import Reductions
 from entropyjax.solve.native.saved import Rows
 from entropyjax.solve.native.trace import Traced
+
+_WRITERS = ("shared", "item", "lane", "valid", "rows", "store", "load")
+"""Operations that are the kernel's own."""
 
 _MEMSET = "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)"
 
@@ -22,8 +26,10 @@ class AbstractKernelText(abc.ABC):
     - `block`: lanes of an item; `width`: lanes of a vector; `slots`: lanes with accumulators of their own.
     - `group`: items of a task.
     - `lanes`: lanes of an item for which memory of single results is kept.
+    - `tiles`: vectors of lanes whose arrays are kept at once.
     """
 
+    tiles = 1
     slots: int
     group: int
     lanes: int
@@ -34,21 +40,28 @@ class AbstractKernelText(abc.ABC):
         self.sinks = self._place_row_sinks()
         self.emitter = Emitter(instructions, living(self._roots()), _registers(traced, instructions.width))
         self.reductions = Reductions(self.emitter, self.layout, self.slots)
+        self.columns = Columns(self.emitter, traced.block, self.tiles)
         self.outputs: list[str] = []
-        self.offset = "0"
+        self.offset, self._valid = "0", ""
 
     @property
     def scratch_bytes(self) -> int:
-        """Size of a thread's accumulators."""
+        """Size of a thread's working memory."""
+        return self.columns.start + self.columns.bytes
+
+    @property
+    def cleared_bytes(self) -> int:
+        """Size of the part of it that each task begins by clearing: the accumulators."""
         return max(1, self.layout.accumulators) * self.slots * max(4, self.layout.dtype.itemsize)
 
     def text(self) -> str:
         """Return the function's text."""
         e = self.emitter
-        e.writers = {name: getattr(self, f"_write_{name}") for name in ("shared", "item", "lane", "valid", "rows")}
+        e.writers = {name: getattr(self, f"_write_{name}") for name in _WRITERS}
         e.block("entry")
         first = len(self.traced.shared) + len(self.traced.items)
         self.outputs = [self._buffer(first + number) for number in range(len(self.layout.shapes(self.lanes)))]
+        self.columns.start = -(-self.cleared_bytes // 64) * 64
         self.nest()
         e.write("ret void")
         head = "define internal void @work(ptr %buffers, i64 %task, i64 %items, ptr %scratch) #0 {"
@@ -102,6 +115,20 @@ class AbstractKernelText(abc.ABC):
         row = self.emitter.fresh(f"zext i32 {self.emitter.name(node.attribute)} to i64")
         self._take_rows(row, list(node.args))
 
+    def _write_store(self, node: Node) -> None:
+        """Write the last of the stores of a region that go to the same places, and the others with it."""
+        alike = [n for n in node.region.nodes if n.op == "store" and n.args[1:3] == node.args[1:3]]
+        group = [other for other in alike if id(other) in self.emitter.live]
+        if node is group[-1]:
+            self.columns.store(group)
+
+    def _write_load(self, node: Node) -> str:
+        value = self.columns.load(node)
+        # No flag holds in slots without a lane, whose memory nobody has written.
+        return (
+            self.emitter.fresh(f"and {self.emitter.type(node)} {value}, {self._valid}") if node.dtype == bool else value
+        )
+
     def _take_rows(self, row: str, nodes: list[Node]) -> None:
         """Take the samples and single results of one save time."""
         group, size = self.layout.rows, len(self.layout.rows.samples)
@@ -140,7 +167,7 @@ class AbstractKernelText(abc.ABC):
     def clear(self, first_item: str, count: str) -> None:
         """Empty the accumulators, and the histograms of the task's items."""
         e = self.emitter
-        e.write(f"call void @llvm.memset.p0.i64(ptr %scratch, i8 0, i64 {self.scratch_bytes}, i1 false)")
+        e.write(f"call void @llvm.memset.p0.i64(ptr %scratch, i8 0, i64 {self.cleared_bytes}, i1 false)")
         for (_, _, size), buffer in zip(self.layout.tallies, self.sections()[1], strict=True):
             table = self.table(buffer, first_item, size)
             length = e.fresh(f"mul i64 {count}, {4 * size}")
@@ -174,6 +201,7 @@ class AbstractKernelText(abc.ABC):
 
     def name_lanes(self, lane: str, valid: str) -> None:
         """Name the number of each lane, and whether the item has it."""
+        self._valid = valid
         for node in self.traced.block.nodes:
             if node.op in ("lane", "valid"):
                 self.emitter.names[id(node)] = lane if node.op == "lane" else valid

@@ -3,6 +3,7 @@
 from entropyjax.solve.native.emit import Emitter
 from entropyjax.solve.native.graph import Node
 from entropyjax.solve.native.instructions import mangled, scalar_type
+from entropyjax.solve.native.slots import Spill, each_slot
 
 
 class Queues:
@@ -21,8 +22,8 @@ class Queues:
         for number, node in self._nodes.items():
             self._places[number] = end
             end += -(-length * max(4, node.dtype.itemsize) // 64) * 64
-        self._end = -(-end // 64) * 64
-        self.bytes = self._end + 8 * self._width * (1 + len(self._nodes)) - start
+        self._spill = Spill(emitter, 1 + len(self._nodes), -(-end // 64) * 64)
+        self.bytes = -(-end // 64) * 64 + self._spill.bytes - start
         self._next, self._free = "0", ""
 
     def store(self, node: Node, base: str) -> None:
@@ -41,45 +42,17 @@ class Queues:
 
         Few lanes end at a time: their values are copied one by one.
         """
-        e, width = self._emitter, self._width
-        self._spill(values, lanes)
-        head, body, done = e.new_label("leaving"), e.new_label("leave"), e.new_label("left")
-        before, first = e.label, e.fresh(f"bitcast <{width} x i1> {ended} to i{width}")
-        e.write(f"br label %{head}")
-        e.block(head)
-        bits = e.fresh(f"phi i{width} [ {first}, %{before} ]")
-        line = len(e.lines) - 1
-        e.write(f"br i1 {e.fresh(f'icmp eq i{width} {bits}, 0')}, label %{done}, label %{body}")
-        e.block(body)
-        name = f"@llvm.cttz.i{width}"
-        e.instructions.declared.add(f"declare i{width} {name}(i{width}, i1)")
-        place = e.fresh(f"call i{width} {name}(i{width} {bits}, i1 true)")
-        slot = place if width == 64 else e.fresh(f"zext i{width} {place} to i64")
-        lane = e.fresh(f"zext i32 {self._copied('i32', 0, slot)} to i64")
-        for number, key in enumerate(values, 1):
-            scalar = self._scalar(self._nodes[key])
-            e.write(f"store {scalar} {self._copied(scalar, number, slot)}, ptr {self._address(key, lane)}, align 4")
-        rest = e.fresh(f"and i{width} {bits}, {e.fresh(f'sub i{width} {bits}, 1')}")
-        e.lines[line] += f", [ {rest}, %{e.label} ]"
-        e.write(f"br label %{head}")
-        e.block(done)
-
-    def _spill(self, values: dict[int, str], lanes: str) -> None:
-        """Write the vectors of lane numbers and of the values to memory, one after the other."""
-        e, width = self._emitter, self._width
-        e.write(f"store <{width} x i32> {lanes}, ptr {self._spilled(0)}, align 4")
+        e = self._emitter
+        self._spill.put(0, f"<{self._width} x i32>", lanes)
         for number, (key, value) in enumerate(values.items(), 1):
             node = self._nodes[key]
-            e.write(f"store {self._memory(node)} {self._widened(node, value)}, ptr {self._spilled(number)}, align 4")
-
-    def _spilled(self, number: int) -> str:
-        place = self._end + 8 * self._width * number
-        return self._emitter.fresh(f"getelementptr inbounds i8, ptr %scratch, i64 {place}")
-
-    def _copied(self, scalar: str, number: int, slot: str) -> str:
-        e = self._emitter
-        address = e.fresh(f"getelementptr inbounds {scalar}, ptr {self._spilled(number)}, i64 {slot}")
-        return e.fresh(f"load {scalar}, ptr {address}, align 4")
+            self._spill.put(number, self._memory(node), self._widened(node, value))
+        with each_slot(e, ended) as slot:
+            lane = e.fresh(f"zext i32 {self._spill.pick(0, 'i32', slot)} to i64")
+            for number, key in enumerate(values, 1):
+                scalar = self._scalar(self._nodes[key])
+                value = self._spill.pick(number, scalar, slot)
+                e.write(f"store {scalar} {value}, ptr {self._address(key, lane)}, align 4")
 
     def _widened(self, node: Node, value: str) -> str:
         if node.dtype.kind != "b":
@@ -105,7 +78,7 @@ class Queues:
         """Return the numbers of the lanes in the slots, `first` (i32) being the next one."""
         e, width, kind = self._emitter, self._width, f"<{self._width} x i32>"
         listed = ", ".join(f"i32 {number}" for number in range(width))
-        counted = self._spilled(0)
+        counted = self._spill.address(0)
         one = e.fresh(f"insertelement {kind} poison, i32 {first}, i64 0")
         same = e.fresh(f"shufflevector {kind} {one}, {kind} poison, {kind} zeroinitializer")
         e.write(f"store {kind} {e.fresh(f'add {kind} {same}, <{listed}>')}, ptr {counted}, align 4")

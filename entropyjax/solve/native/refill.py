@@ -28,19 +28,22 @@ class RefillNest(LaneNest):
         self._loop = loop
         place = traced.block.nodes.index(loop)
         self._before, self._after = traced.block.nodes[:place], traced.block.nodes[place + 1 :]
+        self.tiles = -(-block // instructions.width)
         super().__init__(traced, block, instructions)
         live = self.emitter.live
-        self._results = [node for node in self._after if _is_result(node, loop) and id(node) in live]
+        results = [node for node in self._after if _is_result(node, loop) and id(node) in live]
+        # All are each lane's own, but those that order what is done in memory.
+        self._results = [node for node in results if node.varying]
         inside, later = self._used([loop]), self._used(self._after)
         self._kept = self._of_lanes(inside)
         starts = [init for init in loop.inits if init.varying and not _is_spread(init)]
         waiting = [*self._kept, *starts, *self._of_lanes(later | {id(node) for node in self._roots()})]
-        self._queues = Queues(self.emitter, [*waiting, *self._results], self.lanes, super().scratch_bytes)
+        self._queues = Queues(self.emitter, [*waiting, *self._results], self.lanes, super().cleared_bytes)
         self._waiting = list({id(node): node for node in waiting}.values())
 
     @property
-    def scratch_bytes(self) -> int:
-        return super().scratch_bytes + self._queues.bytes
+    def cleared_bytes(self) -> int:
+        return super().cleared_bytes + self._queues.bytes
 
     def _lane_loop(self, tables: list[list[str]]) -> None:
         self._over_lanes(self._before_loop)
@@ -53,7 +56,7 @@ class RefillNest(LaneNest):
         before, head, done = e.label, e.new_label("lanes"), e.new_label("passed")
         e.write(f"br label %{head}")
         e.block(head)
-        self._base = e.fresh(f"phi i64 [ 0, %{before} ]")
+        self._base = self.columns.first = e.fresh(f"phi i64 [ 0, %{before} ]")
         line = len(e.lines) - 1
         self._number_lanes()
         write()
@@ -110,6 +113,8 @@ class RefillNest(LaneNest):
         lanes = e.fresh(f"load {numbers}, ptr {lane_at}")
         valid = e.fresh(f"icmp ult {numbers} {lanes}, {beyond}")
         going = e.fresh(f"and {flags} {e.name(loop.condition)}, {valid}")
+        # Slots without a lane write nothing.
+        e.names[id(loop.condition)], self.columns.lanes = going, lanes
         ended = e.fresh(f"xor {flags} {going}, {self.instructions.constant(True, np.bool_, True)}")
         self._decide(going, ended, valid, next_at, (head, body, done))
         e.lines[line] += f", [ {ended}, %{e.label} ]"
@@ -120,6 +125,7 @@ class RefillNest(LaneNest):
             self._advance(going)
         e.write(f"br label %{test}")
         e.block(done)
+        self.columns.lanes = None
 
     def _advance(self, going: str) -> None:
         """Give the loop's variables their new values in the lanes that go on."""
@@ -140,7 +146,7 @@ class RefillNest(LaneNest):
     def _used(self, nodes: list[Node]) -> set[int]:
         used: set[int] = set()
         for node in nodes:
-            _uses(node, used)
+            _uses(node, used, self.emitter.live)
         return used
 
     def _of_lanes(self, used: set[int]) -> list[Node]:
@@ -228,16 +234,18 @@ def _is_spread(node: Node) -> bool:
     return node.op == "splat"
 
 
-def _uses(node: Node, used: set[int]) -> None:
-    """Add the identities of all operands of a node and of what it encloses."""
+def _uses(node: Node, used: set[int], live: set[int]) -> None:
+    """Add the identities of all operands of a node that lives, and of what it encloses."""
+    if id(node) not in live:
+        return
     used.update(id(arg) for arg in node.args)
     if isinstance(node, Loop):
         used.update(id(n) for n in (*node.inits, *node.outs, *node.phis))
         used.update(id(n) for n in (node.condition, node.mask) if n is not None)
         for region in (node.test, node.body):
             for inner in region.nodes if region is not None else ():
-                _uses(inner, used)
+                _uses(inner, used, live)
     elif isinstance(node, Branch):
         used.update(id(n) for n in (node.predicate, *node.outs, *node.others))
         for inner in node.body.nodes:
-            _uses(inner, used)
+            _uses(inner, used, live)

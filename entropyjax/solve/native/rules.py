@@ -25,7 +25,7 @@ for _name in ("eq", "ne", "lt", "le", "gt", "ge", "is_finite"):
     _plain(_name)
 _plain("add", "add_any")
 _plain("bitcast", "bitcast_convert_type")
-for _name in ("stop_gradient", "copy", "copy_p", "optimization_barrier", "reduce_precision"):
+for _name in ("stop_gradient", "copy", "copy_p", "reduce_precision"):
     ELEMENTWISE[_name] = lambda self, equation, node: node
 
 

@@ -83,6 +83,11 @@ def _while(self: LaneInterpreter, equation: Any, args: list[Any]) -> list[Any]:
     return self.rounds(init, flags, body, loop)
 
 
+@_rule("empty")
+def _empty(self: LaneInterpreter, equation: Any, args: list[Any]) -> list[Any]:
+    return [self.literal(np.zeros(equation.params["shape"]), equation.params["dtype"])]
+
+
 @_rule("cond")
 def _cond(self: LaneInterpreter, equation: Any, args: list[Any]) -> list[Any]:
     # Lanes of a vector take different branches, so all of them are run.

@@ -59,7 +59,7 @@ def _shift(self: LaneInterpreter, equation: Any, value: Value, count: Value) -> 
     return _direct(self, equation, value, count)
 
 
-@_rule("stop_gradient", "copy", "copy_p", "optimization_barrier", "reduce_precision")
+@_rule("stop_gradient", "copy", "copy_p", "reduce_precision")
 def _same(self: LaneInterpreter, equation: Any, value: Value) -> Value:
     return value
 
