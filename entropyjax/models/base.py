@@ -73,6 +73,19 @@ class AbstractModel(eqx.Module):
     def progress(self, state: State) -> Scalar:
         """Return s, the resolved share of the task."""
 
+    def at_rest(self, context: Any, progress: Any, params: Any) -> State:
+        """Return the state (focus, s, c) with the focus at rest at u(s, c), for a context and progress that are held.
+
+        Fixed points are where its drift of the context vanishes too. For models whose focus relaxes at one rate to a
+        target u(s, c), with a drift that is continuous; contexts of several levels must not act on each other.
+
+        **Raises:** `NotImplementedError` if the model has none.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} does not say where it comes to rest, so no fixed points are searched for: "
+            "give it the method `at_rest`."
+        )
+
     def params(self, **values: Any) -> Any:
         """Return this model's parameters, those in `values` changed from their defaults.
 

@@ -135,6 +135,10 @@ class AbstractOrchestrator(AbstractModel):
         """Return the tokens that a step costs on average, in ktok/step."""
         return ctx.inflow(params, self.choice(state.focus, params).wrong)
 
+    def at_rest(self, context: Scalar, progress: Scalar, params: Any) -> OrchestratorState:
+        bare = OrchestratorState(None, progress, context)
+        return OrchestratorState(self.target(bare, params), progress, context)
+
     def drift(self, t: Scalar, state: State, params: Any) -> OrchestratorState:
         del t
         choice = self.choice(state.focus, params)

@@ -1,3 +1,11 @@
-"""Outcome and failure codes of a trajectory."""
+"""Codes: outcomes and failures of trajectories, kinds of fixed points, phases and critical values."""
 
-from entropyjax.results.codes import Failure as Failure, Outcome as Outcome, describe as describe
+from entropyjax.results.codes import (
+    Criterion as Criterion,
+    Failure as Failure,
+    Kind as Kind,
+    Optimum as Optimum,
+    Outcome as Outcome,
+    Phase as Phase,
+    describe as describe,
+)

@@ -1,4 +1,4 @@
-"""Outcome and failure codes: integers inside compiled code, sentences for a person."""
+"""Codes: integers inside compiled code, sentences for a person."""
 
 import enum
 
@@ -21,18 +21,80 @@ class Failure(enum.IntEnum):
     STEP_LIMIT = 3
 
 
-_SENTENCES: dict[enum.IntEnum, str] = {
-    Outcome.RESOLVED: "The task was resolved before the horizon and before any collapse.",
-    Outcome.COLLAPSED: "Focus was reached and then lost before the task was resolved.",
-    Outcome.NEVER_FOCUSED: "The orchestrator never focused within the horizon.",
-    Outcome.UNRESOLVED: "The orchestrator was focused, but the task was not resolved within the horizon.",
-    Failure.NONE: "The integration reached the horizon.",
-    Failure.NON_FINITE: "The state turned non-finite; use a smaller step or check the parameters.",
-    Failure.DIVERGED: "A component passed 1e12 in size; use a smaller step or check the parameters.",
-    Failure.STEP_LIMIT: "The adaptive solver hit its step limit; loosen the tolerance or raise max_steps.",
+class Phase(enum.IntEnum):
+    """Label of a parameter point by its fixed points (model page, section 3)."""
+
+    FOCUSED = 0
+    COLLAPSED = 1
+    BISTABLE = 2
+    NO_COMPACTION = 3
+    UNDECIDED = 4
+
+
+class Kind(enum.IntEnum):
+    """Kind of a fixed point, by the eigenvalues of focus and context."""
+
+    NONE = 0
+    STABLE_NODE = 1
+    STABLE_SPIRAL = 2
+    SADDLE = 3
+
+
+class Criterion(enum.IntEnum):
+    """What a critical value is: where the focused fixed point vanishes, or where its margin does."""
+
+    FOLD = 0
+    MARGIN = 1
+    ALWAYS = 2
+    NEVER = 3
+    NO_COMPACTION = 4
+
+
+class Optimum(enum.IntEnum):
+    """Where an objective is largest: inside its range, at an end, or where the focused fixed point vanishes."""
+
+    INTERIOR = 0
+    LOWER_END = 1
+    UPPER_END = 2
+    EDGE = 3
+    NONE = 4
+
+
+_PAIRS: tuple[tuple[enum.IntEnum, str], ...] = (
+    (Outcome.RESOLVED, "The task was resolved before the horizon and before any collapse."),
+    (Outcome.COLLAPSED, "Focus was reached and then lost before the task was resolved."),
+    (Outcome.NEVER_FOCUSED, "The orchestrator never focused within the horizon."),
+    (Outcome.UNRESOLVED, "The orchestrator was focused, but the task was not resolved within the horizon."),
+    (Failure.NONE, "The integration reached the horizon."),
+    (Failure.NON_FINITE, "The state turned non-finite; use a smaller step or check the parameters."),
+    (Failure.DIVERGED, "A component passed 1e12 in size; use a smaller step or check the parameters."),
+    (Failure.STEP_LIMIT, "The adaptive solver hit its step limit; loosen the tolerance or raise max_steps."),
+    (Phase.FOCUSED, "The only stable fixed point has a focus margin above 0."),
+    (Phase.COLLAPSED, "The only stable fixed point has no focus margin."),
+    (Phase.BISTABLE, "There are two stable fixed points or more; the start decides."),
+    (Phase.NO_COMPACTION, "Context is never forgotten, so it grows without bound and there is no fixed point."),
+    (Phase.UNDECIDED, "No stable fixed point was found; check the parameters, or use float64."),
+    (Kind.NONE, "There is no fixed point in this slot."),
+    (Kind.STABLE_NODE, "Every small departure dies out without swinging."),
+    (Kind.STABLE_SPIRAL, "Every small departure dies out in damped swings."),
+    (Kind.SADDLE, "A separatrix runs through it: departures along one direction grow."),
+    (Criterion.FOLD, "The focused fixed point meets a saddle there and vanishes."),
+    (Criterion.MARGIN, "The focus margin of the fixed point is 0 there."),
+    (Criterion.ALWAYS, "The orchestrator is focused on the whole axis."),
+    (Criterion.NEVER, "The orchestrator is focused nowhere on the axis."),
+    (Criterion.NO_COMPACTION, "Context is never forgotten, so there is no fixed point and no critical value."),
+    (Optimum.INTERIOR, "The objective has its maximum inside the range."),
+    (Optimum.LOWER_END, "The objective is largest at the lower end of the range."),
+    (Optimum.UPPER_END, "The objective is largest at the upper end of the range."),
+    (Optimum.EDGE, "The objective is largest where the focused fixed point vanishes or another takes over."),
+    (Optimum.NONE, "The objective is nowhere finite in the range."),
+)
+# Codes of different kinds are equal as numbers, so the kind is part of the key.
+_SENTENCES: dict[tuple[type[enum.IntEnum], enum.IntEnum], str] = {
+    (type(code), code): sentence for code, sentence in _PAIRS
 }
 
 
 def describe(code: enum.IntEnum) -> str:
-    """Return the sentence that explains an outcome or failure code."""
-    return _SENTENCES[code]
+    """Return the sentence that explains a code."""
+    return _SENTENCES[type(code), code]

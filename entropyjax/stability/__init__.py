@@ -1,4 +1,4 @@
-"""Stability: closed-form criteria on the fixed points, continuation and bifurcations."""
+"""Stability: equilibria, their spectrum, where they appear or vanish, and continuation."""
 
 from entropyjax.stability.continuation import (
     Branch as Branch,
@@ -17,8 +17,26 @@ from entropyjax.stability.continuation import (
     from_model as from_model,
     switch_branch as switch_branch,
 )
+from entropyjax.stability.critical import (
+    Critical as Critical,
+    critical_agents as critical_agents,
+    critical_window as critical_window,
+)
+from entropyjax.stability.cusps import Cusps as Cusps, cusps as cusps
+from entropyjax.stability.elasticity import Elasticities as Elasticities, elasticities as elasticities
+from entropyjax.stability.equilibria import Equilibria as Equilibria, equilibria as equilibria
 from entropyjax.stability.margin import (
     has_margin_window as has_margin_window,
     margin_context as margin_context,
     margin_window as margin_window,
 )
+from entropyjax.stability.optimum import (
+    AtRest as AtRest,
+    ReasoningOptimum as ReasoningOptimum,
+    Success as Success,
+    reasoning_optimum as reasoning_optimum,
+)
+from entropyjax.stability.phases import Phases as Phases, phases as phases
+from entropyjax.stability.rest import certificate as certificate
+from entropyjax.stability.spectrum import Spectrum as Spectrum
+from entropyjax.stability.times import cognitive_horizon as cognitive_horizon, collapse_time as collapse_time

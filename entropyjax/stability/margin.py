@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from entropyjax.entropy import binary
 from entropyjax.models import AbstractModel, Star, context as ctx
+from entropyjax.stability.resting import occupied, resting_context, resting_evidence
 
 Scalar = Float[Array, "..."]
 
@@ -21,10 +21,7 @@ def margin_context(params: Any) -> Scalar:
 
     since q = 1/2 there; infinite without forgetting.
     """
-    rivals = ctx.rivals(params)
-    even = binary.choice(jnp.log(rivals), rivals)
-    rate = ctx.forgetting(params, even.normalised_entropy)
-    return jnp.where(rate > 0.0, ctx.inflow(params, even.wrong) / jnp.where(rate > 0.0, rate, 1.0), jnp.inf)
+    return resting_context(params, jnp.log(ctx.rivals(params)))
 
 
 def margin_window(params: Any, model: AbstractModel = _STAR) -> Scalar:
@@ -51,11 +48,8 @@ def has_margin_window(model: AbstractModel) -> bool:
 
 def _star_window(params: Any) -> Scalar:
     log_rivals = jnp.log(ctx.rivals(params))
-    moving = jnp.asarray(params.resolution_rate) > 0.0
-    evidence = ctx.effective_evidence(params, jnp.where(moving, 1.0, params.initial_progress))
-    excess = evidence / jnp.where(log_rivals > 0.0, log_rivals, 1.0) - 1.0
+    excess = resting_evidence(params) / jnp.where(log_rivals > 0.0, log_rivals, 1.0) - 1.0
     root = jnp.where(excess > 0.0, excess, 1.0) ** (1.0 / jnp.asarray(params.dilution_order))
-    static = params.system_tokens + params.n_agents * params.roster_tokens
-    window = (static + margin_context(params)) / (params.effective_fraction * root)
+    window = occupied(params, log_rivals) / (params.effective_fraction * root)
     window = jnp.where(excess > 0.0, window, jnp.inf)
     return jnp.where(log_rivals > 0.0, window, 0.0)
