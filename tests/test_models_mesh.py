@@ -79,3 +79,10 @@ def test_at_full_sharing_it_is_the_star_to_the_last_bit_at_n_times_the_tokens(dt
 def test_a_local_mesh_has_one_nth_of_the_evidence():
     params = MESH.params(n_agents=10.0, sharing=0.0)
     assert float(MESH.nodes(params).evidence) == pytest.approx(0.8)
+
+
+def test_at_rest_it_is_the_star_with_evidence_and_inflow_times_w():
+    params = MESH.params(n_agents=6.0, context_window=40.0, sharing=0.7)
+    state = MESH.at_rest(20.0, 1.0, params)
+    same(state, STAR.at_rest(20.0, 1.0, MESH.nodes(params)), 1e-15)
+    np.testing.assert_allclose(MESH.drift(0.0, state, params).focus, 0.0, atol=1e-14)

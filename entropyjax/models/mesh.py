@@ -66,6 +66,9 @@ class Mesh(AbstractModel):
     def initial_state(self, params: Any) -> OrchestratorState:
         return STAR.initial_state(params)
 
+    def at_rest(self, context: Scalar, progress: Scalar, params: Any) -> OrchestratorState:
+        return STAR.at_rest(context, progress, self.nodes(params))
+
     def drift(self, t: Scalar, state: State, params: Any) -> OrchestratorState:
         return STAR.drift(t, state, self.nodes(params))
 
