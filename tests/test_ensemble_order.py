@@ -25,7 +25,8 @@ def test_groups_hold_every_lane_once_and_advance_in_equal_numbers(block, togethe
     assert numbers.shape == (lanes.groups, lanes.group)
     assert lanes.group <= groups.GROUP
     np.testing.assert_array_equal(numbers.ravel()[:block], np.arange(block))
-    assert numbers.size - block < lanes.groups
+    assert numbers.size - block < max(lanes.groups, groups.VECTORS * lanes.groups)
+    assert lanes.group < groups.VECTORS or lanes.group % groups.VECTORS == 0
     assert lanes.groups % lanes.abreast == 0
     assert lanes.abreast == 1 or lanes.abreast * lanes.group <= together
 

@@ -13,6 +13,9 @@ from entropyjax.ensemble.moments import Moments, pool
 GROUP = 128
 """Most lanes of a group. Where XLA compiles loops whole, the values of so many stay in the nearest cache."""
 
+VECTORS = 64
+"""Lanes that XLA's loops take in one round."""
+
 NUMBERED, PREDICTED = "numbered", "predicted"
 """Orders in which lanes come together: as they are numbered, or by the steps that they are predicted to take."""
 
@@ -34,8 +37,9 @@ class Lanes(NamedTuple):
 
     @property
     def group(self) -> int:
-        """Lanes of a group."""
-        return math.ceil(self.block / self.groups)
+        """Lanes of a group: whole vectors, for a compiler takes what is left over one by one."""
+        least = math.ceil(self.block / self.groups)
+        return least if least < VECTORS else math.ceil(least / VECTORS) * VECTORS
 
     @property
     def abreast(self) -> int:

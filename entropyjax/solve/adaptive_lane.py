@@ -56,10 +56,10 @@ class _Attempt(NamedTuple):
 class Lane:
     """The integration of one lane."""
 
-    def __init__(self, problem: Problem, control: Controller, max_steps: int):
+    def __init__(self, problem: Problem, control: Controller, max_steps: int, together: bool = False):
         self.problem, self.control, self.max_steps = problem, control, max_steps
         self.clock = Clock(jnp.asarray(problem.grid.horizon), problem.grid.intervals)
-        self.monitor = SmoothMonitor(problem.model, problem.params, problem.criteria)
+        self.monitor = SmoothMonitor(problem.model, problem.params, problem.criteria, together)
 
     def drift(self, t: Scalar, state: Any) -> Any:
         return self.problem.model.drift(t, state, self.problem.params)

@@ -40,6 +40,7 @@ class Tsit5Adaptive(AbstractMethod):
     dynamics: ClassVar = "ode"
     order: ClassVar[float] = 0.0
     lockstep: ClassVar[bool] = False
+    together: ClassVar[bool] = False
     rtol: float | None = None
     atol: float | None = None
     max_steps: int = 16384
@@ -70,7 +71,7 @@ class Tsit5Adaptive(AbstractMethod):
         double = jnp.asarray(problem.grid.horizon).dtype == jnp.float64
         rtol = self.rtol if self.rtol is not None else (1e-8 if double else 1e-5)
         atol = self.atol if self.atol is not None else (1e-9 if double else 1e-6)
-        return Lane(problem, Controller(rtol, atol), self.max_steps)
+        return Lane(problem, Controller(rtol, atol), self.max_steps, self.together)
 
 
 class _Tsit5InStep(Tsit5Adaptive):
@@ -78,6 +79,8 @@ class _Tsit5InStep(Tsit5Adaptive):
 
     Rows can then be reduced across lanes as they come, and none is written to a place of its own.
     """
+
+    together: ClassVar[bool] = True
 
     def integrate(self, problem: Problem) -> LaneResult:
         lane = self._lane(problem)

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, Protocol
 
 import equinox as eqx
 import jax.numpy as jnp
+from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
 from entropyjax.models import AbstractModel
@@ -71,3 +72,16 @@ def outcome(events: Events, horizon: Scalar) -> Int[Array, ""]:
     code = jnp.where(events.focus_time > horizon, Outcome.NEVER_FOCUSED, Outcome.UNRESOLVED)
     code = jnp.where(events.collapse_time <= horizon, Outcome.COLLAPSED, code)
     return jnp.where(resolved, Outcome.RESOLVED, code).astype(jnp.int32)
+
+
+def run_if(together: bool) -> Callable[[Any, Callable[[], Any], Any], Any]:
+    """Return a function (flag, what to note, what stands) that notes an event in the lanes that have one.
+
+    A kernel branches, for few steps hold an event.
+
+    **Arguments:** `together`: whether lanes are batched. All of it then runs in every step, so the flag is not asked
+    once more: what is noted must be what stands where nothing happened.
+    """
+    if together:
+        return lambda flag, note, standing: note()
+    return lambda flag, note, standing: lax.cond(flag, note, lambda: standing)

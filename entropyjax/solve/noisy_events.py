@@ -3,12 +3,11 @@
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
-from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
 from entropyjax.models import AbstractModel
 from entropyjax.solve.crossing import linear
-from entropyjax.solve.events import Criteria, Events, progress_signal
+from entropyjax.solve.events import Criteria, Events, progress_signal, run_if
 
 Scalar = Float[Array, ""]
 
@@ -39,8 +38,9 @@ class NoisyMonitor:
     threshold that the horizon cuts short is no collapse. There is no cognitive horizon of a single lane.
     """
 
-    def __init__(self, model: AbstractModel, params: Any, criteria: Criteria):
+    def __init__(self, model: AbstractModel, params: Any, criteria: Criteria, together: bool = False):
         theta = criteria.collapse_threshold
+        self._run_if = run_if(together)
         self._dwell = criteria.dwell
         self._focus = model.focus_signal(params, theta)
         self._arming = model.focus_signal(params, theta - criteria.hysteresis)
@@ -60,7 +60,9 @@ class NoisyMonitor:
         lost = (record.focus > 0.0) & (focus <= 0.0)
         resolved = (record.progress < 0.0) & (progress >= 0.0)
 
-        def note(times: Times) -> Times:
+        times = record.times
+
+        def note() -> Times:
             turn = t + dt * linear(record.focus, focus)
             done = t + dt * linear(record.progress, progress)
             return Times(
@@ -69,8 +71,7 @@ class NoisyMonitor:
                 stay=jnp.where(lost, turn, jnp.where(focus > 0.0, jnp.inf, times.stay)),
             )
 
-        # Batched, this is a selection; a native kernel branches, for few steps hold an event.
-        times = lax.cond(gained | lost | resolved, note, lambda kept: kept, record.times)
+        times = self._run_if(gained | lost | resolved, note, record.times)
         # The slack keeps dt-sized rounding from costing a whole step.
         full = t + dt - times.stay >= self._dwell - 1e-3 * dt
         collapsed = record.armed & (focus <= 0.0) & full

@@ -1,10 +1,12 @@
 """The fixed-step path: a scan over a struct of arrays, one lane at a time under vmap."""
 
 import abc
+import dataclasses
 import functools
 import operator
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax import lax
@@ -34,13 +36,21 @@ class _Carry(NamedTuple):
 
 
 class AbstractFixedStep(AbstractMethod):
-    """A method that advances one lane by one step of given size."""
+    """A method that advances one lane by one step of given size.
+
+    **Attributes:** `together`: whether lanes are batched by `vmap`; it changes nothing but the cost.
+    """
+
+    together: bool = eqx.field(static=True, default=False)
 
     @abc.abstractmethod
     def step(
         self, model: AbstractModel, params: Any, t: Scalar, dt: Scalar, state: Any, slope: Any, draws: Draws
     ) -> Any:
         """Return the state at t + dt; `slope` is the drift at `state`."""
+
+    def batched(self) -> "AbstractFixedStep":
+        return dataclasses.replace(self, together=True)
 
     def normals(self, model: AbstractModel, params: Any, state: Any) -> int:
         """Return how many normals a step consumes: one for each Wiener process."""
@@ -51,7 +61,7 @@ class AbstractFixedStep(AbstractMethod):
     def integrate(self, problem: Problem) -> LaneResult:
         model, params, grid = problem.model, problem.params, problem.grid
         noisy = self.dynamics != "ode"
-        monitor = (NoisyMonitor if noisy else SmoothMonitor)(model, params, problem.criteria)
+        monitor = (NoisyMonitor if noisy else SmoothMonitor)(model, params, problem.criteria, self.together)
         dt = jnp.asarray(grid.step)
         count = self.normals(model, params, problem.state)
 

@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from entropyjax.models import AbstractModel
 from entropyjax.solve.crossing import hermite
-from entropyjax.solve.events import Criteria, Events, progress_signal
+from entropyjax.solve.events import Criteria, Events, progress_signal, run_if
 from entropyjax.solve.settle import settle
 
 Scalar = Float[Array, ""]
@@ -59,8 +59,8 @@ class SmoothMonitor:
     out, and the cubics solved, once, in `events`, outside the loop over steps.
     """
 
-    def __init__(self, model: AbstractModel, params: Any, criteria: Criteria):
-        self._model, self._params = model, params
+    def __init__(self, model: AbstractModel, params: Any, criteria: Criteria, together: bool = False):
+        self._model, self._params, self._run_if = model, params, run_if(together)
         self._focus = model.focus_signal(params, criteria.collapse_threshold)
         self._progress = progress_signal(model, criteria)
 
@@ -93,8 +93,7 @@ class SmoothMonitor:
             crossings = record.crossings + (gained | lost).astype(jnp.int32)
             return *(_keep(*pair, step) for pair in zip(brackets, first, strict=True)), crossings
 
-        # Batched, this is a selection; a native kernel branches, for few steps hold an event.
-        found = lax.cond(some, note, lambda: (*brackets, record.crossings))
+        found = self._run_if(some, note, (*brackets, record.crossings))
         return Record(now, *found)
 
     def events(self, record: Record) -> Events:
