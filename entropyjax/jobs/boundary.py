@@ -111,12 +111,19 @@ def _settled(
         places = np.arange(lattice.start + 1) * (lattice.resolution // lattice.start)
         number = np.sort(lattice.number(places[:, None], places).ravel())
         coarse = field.ensemble(_batches(lattice, number, np.ones_like(number)))
-        settled = settle_step(config, coarse, engine)._asdict()
+        settled = settle_step(_checking(config), coarse, engine)._asdict()
         if journal:
             journal.note("step", 0, settled)
     grid = Grid(ensemble.grid.horizon, ensemble.grid.intervals, settled["steps"])
     report = settled["report"] | {"steps_per_interval": settled["steps"]}
     return dataclasses.replace(ensemble, grid=grid), report
+
+
+def _checking(config: SweepConfig) -> SweepConfig:
+    """Return the configuration that checks its share of the trajectories that a point may have, in its first batch."""
+    assert config.refine is not None
+    share = min(1.0, config.run.check_share * config.refine.batches)
+    return config.model_copy(update={"run": config.run.model_copy(update={"check_share": share})})
 
 
 def _plan(whole: Ensemble, engine: Engine, journal: Journal | None, report: dict[str, Any]) -> Plan:

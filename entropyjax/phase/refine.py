@@ -10,7 +10,7 @@ from entropyjax.phase.rules import AbstractRule
 from entropyjax.phase.samples import Field, Sampler
 from entropyjax.phase.segments import segments
 
-RING = 4
+RING = 8
 """Cells of at least so many steps are split beside one that is: below it a boundary is followed across edges."""
 
 

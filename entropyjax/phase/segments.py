@@ -101,8 +101,9 @@ def _local_plane(value: np.ndarray, weight: np.ndarray, places: Int[np.ndarray, 
 def _fill(value: np.ndarray, label: np.ndarray, corner: np.ndarray, size: int, level: float) -> None:
     """Interpolate inside cells that were not split, where nothing was computed."""
     steps = np.arange(size + 1)
-    i = corner[:, 0][:, None, None] + steps[:, None]
-    j = corner[:, 1][:, None, None] + steps
+    i, j = np.broadcast_arrays(
+        corner[:, 0][:, None, None] + steps[:, None], corner[:, 1][:, None, None] + steps
+    )
     s, t = (steps / size)[:, None], steps / size
     ends = [(a, b) for a in (0, -1) for b in (0, -1)]
     parts = [(s if a else 1.0 - s) * (t if b else 1.0 - t) for a, b in ends]

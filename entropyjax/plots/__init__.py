@@ -1,5 +1,6 @@
 """Figures of sweeps: datasets in, matplotlib Axes and Figures out."""
 
+from entropyjax.plots.boundary import boundary_diagram as boundary_diagram
 from entropyjax.plots.entropy import entropy_panels as entropy_panels
 from entropyjax.plots.errors import PlotError as PlotError
 from entropyjax.plots.gallery import figures as figures
