@@ -78,11 +78,6 @@ class Boundary:
         return int(self.batches.sum())
 
     @property
-    def uniform_solves(self) -> int:
-        """Batches that a uniform grid would take with one a point, as a field without noise needs."""
-        return self.lattice.size
-
-    @property
     def saving(self) -> float:
         """How many times fewer batches were computed than on a uniform grid that is as sure everywhere."""
         return self.lattice.size * self.most / max(self.solves, 1)
@@ -102,9 +97,10 @@ class Boundary:
         n, side = self.lattice.resolution, self.lattice.side
         share = np.mean(self.regions == IN_BAND)
         at = "" if np.isnan(self.level) else f" at {self.level:g}"
+        batch = "" if self.most == 1 else f", {self.lattice.size / max(self.solves, 1):.3g} times fewer than with 1"
         lines = [
             f"Boundary{at} on {n} x {n} cells: {len(self.segments):,} segments in a band of {share:.2%} of the area.",
-            f"{len(self.number):,} of {side**2:,} points in {self.solves:,} batches, {self.saving:.0f} times fewer than "
-            f"a uniform grid with {self.most} a point; {np.sum(~self.decided):,} points are undecided.",
+            f"{len(self.number):,} of {side**2:,} points in {self.solves:,} batches: {self.saving:.3g} times fewer than "
+            f"a uniform grid with {self.most} a point{batch}. {np.sum(~self.decided):,} points are undecided.",
         ]
         return "\n".join(lines + ([f"Check: {self.check}."] if self.check else []))

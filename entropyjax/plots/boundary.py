@@ -84,7 +84,7 @@ def _looks(dataset: xr.Dataset) -> dict[int, tuple[Any, str]]:
     if asked["of"] == "margin":
         return failed | {1: (_light(OUTCOMES["resolved"].colour), "M > 0")}
     name = asked["of"]
-    text = words(name) if _certain(dataset) else f"p({words(name)}) > {asked['level']:g}"
+    text = words(name) if _certain(dataset) else f"p > {asked['level']:g}"
     return failed | {1: (_light(OUTCOMES[name].colour), text)}
 
 
