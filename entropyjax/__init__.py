@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from entropyjax.jobs import JobError as JobError, simulate as simulate, summarise as summarise, sweep as sweep
     from entropyjax.models import Replicator as Replicator, Star as Star
     from entropyjax.params import ParameterError as ParameterError
+    from entropyjax.phase import Boundary as Boundary, Lattice as Lattice, Range as Range, refine as refine
     from entropyjax.plots import (
+        boundary_diagram as boundary_diagram,
         entropy_panels as entropy_panels,
         figures as figures,
         phase_diagram as phase_diagram,
@@ -52,7 +54,8 @@ _EXPORTS = {
     "entropyjax.jobs": ("JobError", "simulate", "summarise", "sweep"),
     "entropyjax.models": ("Replicator", "Star"),
     "entropyjax.params": ("ParameterError",),
-    "entropyjax.plots": ("entropy_panels", "figures", "phase_diagram", "save_figure"),
+    "entropyjax.phase": ("Boundary", "Lattice", "Range", "refine"),
+    "entropyjax.plots": ("boundary_diagram", "entropy_panels", "figures", "phase_diagram", "save_figure"),
     "entropyjax.solve": ("Criteria", "Grid"),
     "entropyjax.stability": ("margin_window",),
 }
@@ -60,19 +63,23 @@ _HOMES = {name: module for module, names in _EXPORTS.items() for name in names}
 
 __all__ = [
     "Below",
+    "Boundary",
     "ConfigError",
     "Criteria",
     "Density",
     "Ensemble",
     "Grid",
     "JobError",
+    "Lattice",
     "Observed",
     "ParameterError",
+    "Range",
     "Replicator",
     "Star",
     "SweepConfig",
     "TimeOf",
     "apply_xla_flags",
+    "boundary_diagram",
     "ensemble_mean",
     "ensemble_quantile",
     "entropy_panels",
@@ -82,6 +89,7 @@ __all__ = [
     "margin_window",
     "open_result",
     "phase_diagram",
+    "refine",
     "run_chunks",
     "save_figure",
     "simulate",

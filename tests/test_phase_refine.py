@@ -162,7 +162,10 @@ def bernoulli(seed, trials=32):
 
     def field(ask):
         p = expit(-circle(*ask.points.T) / WIDTH)
-        draws = [np.random.default_rng([seed, n, b]).binomial(trials, q) for n, b, q in zip(ask.number, ask.batch, p, strict=True)]
+        draws = [
+            np.random.default_rng([seed, n, b]).binomial(trials, q)
+            for n, b, q in zip(ask.number, ask.batch, p, strict=True)
+        ]
         return np.stack([draws, np.full(len(p), trials)], axis=1)
 
     return field

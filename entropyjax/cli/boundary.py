@@ -32,7 +32,9 @@ def _axis(context: click.Context, option: click.Parameter, value: str | None) ->
 
 @click.command()
 @click.argument("config", type=options.PATH)
-@click.option("--x", "x", metavar="NAME:LOWER:UPPER[:SCALE]", callback=_axis, help="First axis, e.g. n_agents:2:128:log.")
+@click.option(
+    "--x", "x", metavar="NAME:LOWER:UPPER[:SCALE]", callback=_axis, help="First axis, e.g. n_agents:2:128:log."
+)
 @click.option("--y", "y", metavar="NAME:LOWER:UPPER[:SCALE]", callback=_axis, help="Second axis, likewise.")
 @click.option("--of", "of", help="What changes: an outcome such as collapsed, outcome, or margin.")
 @click.option("--level", type=float, help="Probability that the boundary is at, 0.5 by default.")

@@ -39,7 +39,7 @@ ItemFunction = Callable[[Ensemble, Lanes, "Items"], Any]
 def gather(ensemble: Ensemble, blocks: int, block: int, number: np.ndarray) -> Items:
     """Return the items with these numbers, `blocks` items of `block` trajectories to a cell."""
     cell = number // blocks
-    named = cell if ensemble.numbers is None else np.asarray(ensemble.numbers)[cell]
+    named = cell if ensemble.cell_numbers is None else np.asarray(ensemble.cell_numbers)[cell]
     return Items(
         named.astype(np.uint32),
         (number % blocks * block).astype(np.uint32),

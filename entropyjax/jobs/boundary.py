@@ -28,9 +28,11 @@ from entropyjax.phase import (
     Share,
     refine,
 )
+from entropyjax.results import Outcome
 from entropyjax.solve import Grid
 
 Progress = Callable[[int, int, str], None]
+"""Called as progress(trajectories done, trajectories asked for so far, what is going on)."""
 
 
 def find_boundary(
@@ -50,7 +52,9 @@ def find_boundary(
     with jax.enable_x64(config.run.precision == "float64"):
         ensemble = build_ensemble(config)
         if config.refine.of == "margin":
-            found = refine(margin_field(config, ensemble), lattice, rule, check=config.refine.check, seed=config.run.seed)
+            found = refine(
+                margin_field(config, ensemble), lattice, rule, check=config.refine.check, seed=config.run.seed
+            )
             return boundary_dataset(config, ensemble, found, None, {"checks": []})
         field = TrajectoryField(config, ensemble, journal, lambda total: tell(field.done, total, "refining"))
         engine = make_engine(config, devices)
@@ -62,7 +66,7 @@ def find_boundary(
     row = np.repeat(np.arange(len(found.number)), found.batches)
     totals = np.zeros((len(found.number), counts.shape[1]), int)
     np.add.at(totals, row, counts)
-    if not totals[:, :4].any():
+    if not totals[:, : len(Outcome)].any():
         raise JobError(
             "Every trajectory failed, most by non-finite or diverging states; use a smaller run.step or check "
             f"the parameters (run.step = {float(template.grid.step):g} step)."

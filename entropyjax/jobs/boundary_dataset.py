@@ -9,7 +9,6 @@ import xarray as xr
 from entropyjax.ensemble import Ensemble
 from entropyjax.io.config import SweepConfig
 from entropyjax.jobs.dataset import attributes
-from entropyjax.jobs.fields import failed
 from entropyjax.phase import Boundary
 from entropyjax.results import Failure, Outcome
 

@@ -31,9 +31,14 @@ def summarise_boundary(dataset: xr.Dataset) -> str:
     words = asked["of"].replace("_", " ")
     where = _WHERE.get(asked["of"], f"Where the probability of '{words}' is {asked['level']:g}")
     count = trajectories(dataset)
-    took = f"{count:,} trajectories ({run['dynamics']}, {run['method']}, {run['precision']}), T = {run['horizon']:g} steps"
+    took = (
+        f"{count:,} trajectories ({run['dynamics']}, {run['method']}, {run['precision']}), T = {run['horizon']:g} steps"
+    )
     took = f"{took}, seed {run['seed']}" if count else "in closed form, no trajectories"
-    over = " and ".join(f"{axis['path'].partition('.')[2]} in [{axis['lower']:g}, {axis['upper']:g}]" for axis in (asked["x"], asked["y"]))
+    over = " and ".join(
+        f"{axis['path'].partition('.')[2]} in [{axis['lower']:g}, {axis['upper']:g}]"
+        for axis in (asked["x"], asked["y"])
+    )
     lines = [f"{title}{where}, over {over}: {took}.", spent["text"]]
     if count:
         failed = count - int(dataset.failure_count.sel(failure="none").sum())
@@ -53,8 +58,8 @@ def _step(report: dict[str, Any]) -> str:
     )
     if not report["within_tolerance"]:
         line += (
-            f" WARNING: the step's error is above the tolerance {report['tolerance']:g} and the refinements are used up; "
-            "lower run.step or raise run.max_refinements."
+            f" WARNING: the step's error is above the tolerance {report['tolerance']:g} and the refinements are used "
+            "up; lower run.step or raise run.max_refinements."
         )
     return line
 

@@ -13,7 +13,7 @@ from entropyjax.io.config import RefineConfig, SweepConfig
 from entropyjax.io.store import Journal
 from entropyjax.params import replace
 from entropyjax.phase import FAILED, Ask, Field, batched
-from entropyjax.results import Failure, Outcome
+from entropyjax.results import Outcome
 from entropyjax.stability import margin_window
 
 BATCH_LANES = 8192
@@ -68,7 +68,7 @@ class TrajectoryField:
             cell_criteria={p.removeprefix("criteria."): v for p, v in columns.items() if p.startswith("criteria.")},
             replicates=self._replicates,
             stride=self._replicates,
-            numbers=self._numbers(ask),
+            cell_numbers=self._numbers(ask),
             observables=(),
         )
 
@@ -131,12 +131,6 @@ def margin_field(config: SweepConfig, ensemble: Ensemble) -> Field:
 
     field = batched(excess)
     return lambda ask: field(ask._replace(points=ask.points.astype(ensemble.dtype)))
-
-
-def failed(counts: np.ndarray) -> int:
-    """Return the trajectories that failed, of what `TrajectoryField.counts` returned."""
-    failures = counts[..., len(Outcome) :]
-    return int(failures.sum() - failures[..., Failure.NONE].sum())
 
 
 def _column(refine: RefineConfig) -> int | None:

@@ -89,7 +89,7 @@ class Boundary:
         found = np.zeros(len(points), bool)
         for side in (-1e-9, 1e-9):
             for other in (-1e-9, 1e-9):
-                cell = np.clip(np.floor(place + [side, other]).astype(int), 0, self.lattice.resolution - 1)
+                cell = np.clip(np.floor(place + np.array([side, other])).astype(int), 0, self.lattice.resolution - 1)
                 found |= self.regions[cell[:, 0], cell[:, 1]] == IN_BAND
         return found
 
@@ -100,7 +100,7 @@ class Boundary:
         batch = "" if self.most == 1 else f", {self.lattice.size / max(self.solves, 1):.3g} times fewer than with 1"
         lines = [
             f"Boundary{at} on {n} x {n} cells: {len(self.segments):,} segments in a band of {share:.2%} of the area.",
-            f"{len(self.number):,} of {side**2:,} points in {self.solves:,} batches: {self.saving:.3g} times fewer than "
-            f"a uniform grid with {self.most} a point{batch}. {np.sum(~self.decided):,} points are undecided.",
+            f"{len(self.number):,} of {side**2:,} points in {self.solves:,} batches: {self.saving:.3g} times fewer "
+            f"than a uniform grid with {self.most} a point{batch}. {np.sum(~self.decided):,} points are undecided.",
         ]
         return "\n".join(lines + ([f"Check: {self.check}."] if self.check else []))

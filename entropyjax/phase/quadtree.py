@@ -3,10 +3,11 @@
 import itertools
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Int
 
 from entropyjax.phase.lattice import Lattice
 
+_LARGE = 8
 _AROUND = [(di, dj) for di, dj in itertools.product((-1, 0, 1), repeat=2) if (di, dj) != (0, 0)]
 
 
@@ -67,6 +68,12 @@ class Quadtree:
     def _claim(self, cells: np.ndarray) -> None:
         for size in np.unique(self.size[cells]):
             mine = cells[self.size[cells] == size]
+            if size > _LARGE:
+                # Few cells, and index arrays as large as all of them would be many times the lattice.
+                for cell in mine:
+                    i, j = self.corner[cell]
+                    self._owner[i : i + size, j : j + size] = cell
+                continue
             steps = np.arange(size)
             i = self.corner[mine, 0][:, None, None] + steps[:, None]
             j = self.corner[mine, 1][:, None, None] + steps

@@ -77,7 +77,9 @@ class Sampler:
     def _add(self, rows: np.ndarray, extra: np.ndarray) -> None:
         """Ask for the next `extra` batches of each row, and add them up in their order."""
         row = np.repeat(rows, extra)
-        batch = np.concatenate([start + np.arange(count) for start, count in zip(self._batches[rows], extra, strict=True)])
+        batch = np.concatenate(
+            [start + np.arange(count) for start, count in zip(self._batches[rows], extra, strict=True)]
+        )
         number = self._number[row]
         found = np.asarray(self._field(Ask(self._lattice.points(number), number, batch)), float)
         found = found.reshape(len(row), -1)

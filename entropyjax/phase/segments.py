@@ -101,14 +101,13 @@ def _local_plane(value: np.ndarray, weight: np.ndarray, places: Int[np.ndarray, 
 def _fill(value: np.ndarray, label: np.ndarray, corner: np.ndarray, size: int, level: float) -> None:
     """Interpolate inside cells that were not split, where nothing was computed."""
     steps = np.arange(size + 1)
-    i, j = np.broadcast_arrays(
-        corner[:, 0][:, None, None] + steps[:, None], corner[:, 1][:, None, None] + steps
-    )
+    i, j = np.broadcast_arrays(corner[:, 0][:, None, None] + steps[:, None], corner[:, 1][:, None, None] + steps)
     s, t = (steps / size)[:, None], steps / size
     ends = [(a, b) for a in (0, -1) for b in (0, -1)]
     parts = [(s if a else 1.0 - s) * (t if b else 1.0 - t) for a, b in ends]
     nearest = np.argmax(np.stack(np.broadcast_arrays(*parts)), axis=0)
-    v = sum(value[i, j][:, a, b][:, None, None] * part for (a, b), part in zip(ends, parts, strict=True))
+    at_ends = np.stack([value[i, j][:, a, b] for a, b in ends], axis=1)
+    v = np.einsum("ne,eij->nij", at_ends, np.stack(np.broadcast_arrays(*parts)))
     k = np.stack([label[i, j][:, a, b] for a, b in ends], axis=1)[:, nearest]
     k = np.where(np.isnan(v), k, v >= level) if not np.isnan(level) else k
     blank = label[i, j] == FAILED

@@ -78,9 +78,7 @@ def _looks(dataset: xr.Dataset) -> dict[int, tuple[Any, str]]:
     asked = _asked(dataset)
     failed = {FAILED: ("0.7", "every trajectory failed")}
     if asked["of"] == "outcome":
-        return failed | {
-            code: (_light(look.colour), words(name)) for code, (name, look) in enumerate(OUTCOMES.items())
-        }
+        return failed | {code: (_light(look.colour), words(name)) for code, (name, look) in enumerate(OUTCOMES.items())}
     if asked["of"] == "margin":
         return failed | {1: (_light(OUTCOMES["resolved"].colour), "M > 0")}
     name = asked["of"]

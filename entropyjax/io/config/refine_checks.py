@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from entropyjax.io.config.axes import Spread, is_parameter, short_name
 from entropyjax.io.config.axis_checks import check_path, check_values
@@ -43,9 +43,7 @@ def ends(refine: RefineConfig) -> Mapping[str, tuple[float, ...]]:
     return {axis.path: (axis.lower, axis.upper) for axis in refine.axes}
 
 
-def _with_axes(
-    refine: RefineConfig, tables: Tables, spreads: Sequence[Spread]
-) -> tuple[RefineConfig, list[Problem]]:
+def _with_axes(refine: RefineConfig, tables: Tables, spreads: Sequence[Spread]) -> tuple[RefineConfig, list[Problem]]:
     given = [side for side in ("x", "y") if getattr(refine, side) is not None]
     if len(given) == 2:
         clash = [
@@ -122,7 +120,9 @@ def _check_numbers(refine: RefineConfig, alike: bool) -> Iterator[Problem]:
         return
     if refine.most % refine.replicates:
         text = f"most = {refine.most} is not a multiple of replicates = {refine.replicates}"
-        yield Problem(("refine", "most"), f"{text}; take {math.ceil(refine.most / refine.replicates) * refine.replicates}.")
+        yield Problem(
+            ("refine", "most"), f"{text}; take {math.ceil(refine.most / refine.replicates) * refine.replicates}."
+        )
     total = (n + 1) ** 2 * refine.most
     if total >= _MOST_TRAJECTORIES:
         text = f"{(n + 1) ** 2} points with up to {refine.most} trajectories have {total} numbers"
