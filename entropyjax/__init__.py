@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from entropyjax.jobs import JobError as JobError, simulate as simulate, summarise as summarise, sweep as sweep
     from entropyjax.models import Mesh as Mesh, Replicator as Replicator, Star as Star, Tree as Tree
     from entropyjax.params import ParameterError as ParameterError
+    from entropyjax.phase import Boundary as Boundary, Lattice as Lattice, Range as Range, refine as refine
     from entropyjax.plots import (
         bifurcation_diagram as bifurcation_diagram,
+        boundary_diagram as boundary_diagram,
         entropy_panels as entropy_panels,
         figures as figures,
         fold_curves as fold_curves,
@@ -69,8 +71,10 @@ _EXPORTS = {
     "entropyjax.jobs": ("JobError", "simulate", "summarise", "sweep"),
     "entropyjax.models": ("Mesh", "Replicator", "Star", "Tree"),
     "entropyjax.params": ("ParameterError",),
+    "entropyjax.phase": ("Boundary", "Lattice", "Range", "refine"),
     "entropyjax.plots": (
         "bifurcation_diagram",
+        "boundary_diagram",
         "entropy_panels",
         "figures",
         "fold_curves",
@@ -99,20 +103,24 @@ _HOMES = {name: module for module, names in _EXPORTS.items() for name in names}
 
 __all__ = [
     "Below",
+    "Boundary",
     "ConfigError",
     "Criteria",
     "Density",
     "Ensemble",
     "Grid",
     "JobError",
+    "Lattice",
     "Observed",
     "ParameterError",
+    "Range",
     "Replicator",
     "Star",
     "SweepConfig",
     "TimeOf",
     "apply_xla_flags",
     "bifurcation_diagram",
+    "boundary_diagram",
     "collapse_time",
     "continue_equilibrium",
     "continue_fold",
@@ -135,6 +143,7 @@ __all__ = [
     "phase_diagram",
     "phases",
     "reasoning_optimum",
+    "refine",
     "run_chunks",
     "save_figure",
     "simulate",

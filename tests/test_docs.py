@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = ["README.md", "docs/tutorial.md", "docs/gradients.md", "docs/stability.md", "docs/continuation.md"]
+PAGES = [
+    "README.md",
+    *(f"docs/{name}.md" for name in ("tutorial", "gradients", "stability", "continuation", "boundaries")),
+]
 FENCE = re.compile(r"^```python[^\n]*\n(.*?)^```", flags=re.MULTILINE | re.DOTALL)
 REMOTE = re.compile(r"""<(?:script|link|img)\b[^>]*\b(?:src|href)=["']?(?:https?:)?//(?!127\.)[^>]*>""")
 

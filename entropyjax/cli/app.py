@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import click
 
-from entropyjax.cli import bench, calibrate, catalogue, run
+from entropyjax.cli import bench, boundary, calibrate, catalogue, run
 
 
 @click.group(epilog="Exit codes: 0 done, 1 the computation failed, 2 wrong usage or configuration, 130 interrupted.")
@@ -19,6 +19,7 @@ def app() -> None:
 for command in (
     run.simulate,
     run.sweep,
+    boundary.boundary,
     run.plot,
     catalogue.models,
     catalogue.info,

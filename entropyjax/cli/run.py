@@ -43,8 +43,12 @@ def _draw(dataset: Any, out: Path) -> list[Path]:
 
 def _report(dataset: Any, out: Path | None, pictures: list[Path], quiet: bool, as_json: bool) -> None:
     from entropyjax.jobs import summarise
+    from entropyjax.jobs.boundary_summary import boundary_record, is_boundary
 
-    if as_json:
+    if as_json and is_boundary(dataset):
+        record = {"run_id": dataset.attrs["run_id"], "result": str(out) if out else None}
+        print(json.dumps(record | {"figures": [str(path) for path in pictures]} | boundary_record(dataset)))
+    elif as_json:
         counts = dataset.outcome_count.sum([d for d in dataset.outcome_count.dims if d != "outcome"])
         record = {
             "run_id": dataset.attrs["run_id"],
@@ -92,7 +96,15 @@ def simulate(config: Path, texts: list[str], out: Path | None, paths: int, quiet
 @options.quiet
 @options.as_json
 def sweep(config: Path, texts: list[str], out: Path | None, resume: bool, quiet: bool, as_json: bool) -> None:
-    """Run the sweep of the TOML file CONFIG; write its data (zarr) and figures. Ctrl-C keeps finished chunks."""
+    """Run the sweep of the TOML file CONFIG; write its data (zarr) and figures. Ctrl-C keeps finished chunks.
+
+    With a table [refine] the sweep finds a boundary in place of computing every cell.
+    """
+    run_sweep(config, texts, out, resume, quiet, as_json)
+
+
+def run_sweep(config: Path, texts: list[str], out: Path | None, resume: bool, quiet: bool, as_json: bool) -> None:
+    """Run a sweep or find a boundary; write data and figures, and say where they are."""
     from entropyjax.cli.progress import bar
     from entropyjax.io.config import load
     from entropyjax.jobs import sweep as job

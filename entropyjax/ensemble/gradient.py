@@ -115,6 +115,8 @@ def _columns(ensemble: Ensemble, request: MeansRequest) -> tuple[dict[str, Any],
 
 def _check(ensemble: Ensemble, wanted: list[Any], values: Mapping[str, Any], mode: str) -> None:
     ensemble.check()
+    if ensemble.cell_numbers is not None:
+        raise EnsembleError("A derivative takes cells in their order; leave cell_numbers out.")
     if ensemble.method.dynamics == "agents":
         raise EnsembleError(
             "Agents choose between whole alternatives, so their means have no derivative along trajectories; use an "

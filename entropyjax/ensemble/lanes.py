@@ -24,7 +24,7 @@ _LANE = "lane"
 
 
 class Items(NamedTuple):
-    """The items of a chunk: cell and first replicate of each, and the cell's swept values."""
+    """The items of a chunk: number of the cell and first replicate of each, and the cell's swept values."""
 
     cell: Any
     first: Any
@@ -39,8 +39,9 @@ ItemFunction = Callable[[Ensemble, Lanes, "Items"], Any]
 def gather(ensemble: Ensemble, blocks: int, block: int, number: np.ndarray) -> Items:
     """Return the items with these numbers, `blocks` items of `block` trajectories to a cell."""
     cell = number // blocks
+    named = cell if ensemble.cell_numbers is None else np.asarray(ensemble.cell_numbers)[cell]
     return Items(
-        cell.astype(np.uint32),
+        named.astype(np.uint32),
         (number % blocks * block).astype(np.uint32),
         {name: np.asarray(column)[cell].astype(ensemble.dtype) for name, column in ensemble.cells.items()},
         {name: np.asarray(column)[cell].astype(ensemble.dtype) for name, column in ensemble.cell_criteria.items()},

@@ -41,6 +41,7 @@ class Ensemble(eqx.Module):
     - `observables`: names of the observables to average at the save times.
     - `substeps`: 2 to run on the Brownian paths of the grid with half the step.
     - `stride`: global indices from one cell to the next; at least `replicates`.
+    - `cell_numbers`: number of each cell, from which the global indices of its trajectories come; by default its place.
     """
 
     model: AbstractModel
@@ -57,6 +58,7 @@ class Ensemble(eqx.Module):
     observables: tuple[str, ...] = OBSERVABLES
     substeps: int = 1
     stride: int = 0
+    cell_numbers: np.ndarray | None = None
 
     @property
     def n_cells(self) -> int:
@@ -76,7 +78,7 @@ class Ensemble(eqx.Module):
 
     def without_cells(self) -> "Ensemble":
         """Return what a compiled program needs of this request: everything but the cells' values."""
-        return dataclasses.replace(self, cells={}, cell_criteria={}, stride=self.index_stride)
+        return dataclasses.replace(self, cells={}, cell_criteria={}, stride=self.index_stride, cell_numbers=None)
 
     def check(self) -> None:
         """Raise `EnsembleError` or `AgentError` if the request cannot run; host values only."""
@@ -92,9 +94,10 @@ class Ensemble(eqx.Module):
             )
         if self.stride and self.stride < self.replicates:
             raise EnsembleError(f"stride = {self.stride} must be at least replicates = {self.replicates}.")
-        if self.n_cells * self.index_stride > 2**32:
+        numbered = self.n_cells if self.cell_numbers is None else int(np.max(self.cell_numbers)) + 1
+        if numbered * self.index_stride > 2**32:
             raise EnsembleError(
-                f"{self.n_cells} cells x {self.index_stride} trajectories pass 2^32, the most that one key can "
+                f"{numbered} cells x {self.index_stride} trajectories pass 2^32, the most that one key can "
                 "number; split the sweep over several seeds."
             )
         if self.method.dynamics == "agents":

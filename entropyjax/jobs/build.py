@@ -16,7 +16,9 @@ from entropyjax.solve import METHODS, Grid
 
 
 def parameter_cells(config: SweepConfig) -> Cells:
-    """Return the cells that one compiled program runs through, by dotted path."""
+    """Return the cells that one compiled program runs through, by dotted path; the corners of a map for a boundary."""
+    if config.refine is not None:
+        return Cells({axis.path: (axis.lower, axis.upper) for axis in config.refine.axes})
     return Cells({axis.path: axis.values for axis in split_axes(config)[1]})
 
 

@@ -145,7 +145,7 @@ def assemble(
     if "margin_window" in data:
         data["margin_window"] = data["margin_window"].isel(context_window=0, drop=True)
     dataset = xr.Dataset(data, coords=_coordinates(config, ensemble))
-    dataset.attrs = _attributes(config, report)
+    dataset.attrs = attributes(config, report)
     return dataset
 
 
@@ -172,7 +172,8 @@ def _coordinates(config: SweepConfig, ensemble: Ensemble) -> dict[str, Any]:
     return out
 
 
-def _attributes(config: SweepConfig, report: Sequence[Any]) -> dict[str, Any]:
+def attributes(config: SweepConfig, report: Sequence[Any]) -> dict[str, Any]:
+    """Return what every result says of where it comes from; `report`: the step checks, as JSON values."""
     return {
         "schema_version": SCHEMA_VERSION,
         "run_id": config.run_id,

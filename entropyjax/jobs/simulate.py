@@ -62,6 +62,8 @@ def simulate(
         raise ConfigError(
             [f"simulate takes one orchestrator, and this configuration has axes over {names}; use sweep."]
         )
+    if config.refine is not None:
+        raise ConfigError(["simulate takes one orchestrator, and this configuration has [refine]; use sweep."])
     if out is not None:
         check_target(out)
     dataset = sweep(config, progress=progress)

@@ -6,11 +6,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from entropyjax.jobs.boundary_summary import is_boundary, summarise_boundary
 from entropyjax.results import Failure
 
 
 def summarise(dataset: xr.Dataset) -> str:
     """Return what a result says, with its sampling and discretisation errors, in a few lines."""
+    if is_boundary(dataset):
+        return summarise_boundary(dataset)
     config = json.loads(dataset.attrs["config"])
     lines = [_headline(dataset, config), _outcomes(dataset), _errors(dataset)]
     failed = int(dataset.failure_count.sum() - dataset.failure_count.sel(failure="none").sum())

@@ -11,6 +11,7 @@ import xarray as xr
 from entropyjax.ensemble import Accumulator, Ensemble, Plan, from_arrays, run_chunks, to_arrays
 from entropyjax.io.config import SweepConfig, load
 from entropyjax.io.store import Journal, StoreError, check_target, open_result, write_result
+from entropyjax.jobs.boundary import find_boundary
 from entropyjax.jobs.build import build_ensemble, parameter_cells
 from entropyjax.jobs.dataset import Variable, assemble, margin_curve, variables
 from entropyjax.jobs.engine import Engine, make_engine
@@ -32,7 +33,7 @@ def sweep(
     progress: Progress | None = None,
     devices: int | None = None,
 ) -> xr.Dataset:
-    """Run a sweep and return its statistics over the axes, with units.
+    """Run a sweep and return its statistics over the axes, with units; with [refine] the boundary that it asks for.
 
     **Arguments:**
 
@@ -55,7 +56,8 @@ def sweep(
             return finished
         check_target(out)
         journal.start(resume)
-    dataset = _run(config, journal, progress, devices)
+    job = _run if config.refine is None else find_boundary
+    dataset = job(config, journal, progress, devices)
     if out is not None and journal is not None:
         write_result(dataset, out)
         journal.remove()

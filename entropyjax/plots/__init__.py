@@ -1,6 +1,7 @@
 """Figures of sweeps and branches: results in, matplotlib Axes and Figures out."""
 
 from entropyjax.plots.bifurcation import bifurcation_diagram as bifurcation_diagram, fold_curves as fold_curves
+from entropyjax.plots.boundary import boundary_diagram as boundary_diagram
 from entropyjax.plots.entropy import entropy_panels as entropy_panels
 from entropyjax.plots.errors import PlotError as PlotError
 from entropyjax.plots.gallery import figures as figures

@@ -4,6 +4,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from entropyjax.plots.boundary import boundary_diagram
 from entropyjax.plots.cells import MOST, Panel
 from entropyjax.plots.entropy import entropy_panels
 from entropyjax.plots.label import cell_title, words
@@ -21,12 +22,15 @@ _PREFERRED = ("n_agents", WINDOW)
 def figures(dataset: xr.Dataset) -> dict[str, Figure]:
     """Return the figures that suit a dataset by its axes, by name.
 
+    - A boundary: "boundary", and nothing else.
     - Two axes of numbers or more: "phase" and "outcomes" over the plane of executors and context window, or
       of the two longest; one axis: "outcomes" along it.
     - "entropy": H and the forces over time in cells that span the axes, if the dataset has them.
     - Axes that are left, such as `model`: one panel for each of their values, at most 6; entropy then in the
       cell in the middle of the others.
     """
+    if dataset.attrs.get("kind") == "boundary":
+        return {"boundary": _figure_of(boundary_diagram(dataset))}
     drawn = _drawn(dataset)
     rest = [name for name in sweep_axes(dataset) if name not in drawn]
     places = _places(dataset, rest)

@@ -10,6 +10,7 @@ from entropyjax.io.config.population import (
     Samples as Samples,
     Uniform as Uniform,
 )
+from entropyjax.io.config.refine import RefineAxis as RefineAxis, RefineConfig as RefineConfig
 from entropyjax.io.config.sweep import SweepConfig as SweepConfig
 from entropyjax.io.config.tables import (
     CriteriaConfig as CriteriaConfig,

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from entropyjax.io.config import axis_checks, checks, run_checks
+from entropyjax.io.config import axis_checks, checks, refine_checks, run_checks
 from entropyjax.io.config.axes import Spread, is_parameter
 from entropyjax.io.config.errors import Location, Problem
 from entropyjax.io.config.sentences import problems_of
@@ -52,6 +52,11 @@ def examine(data: dict[str, Any]) -> Findings:
     spreads, wrong = _admissible(spreads, cls, tables)
     found += wrong
     varied = {axis.path: axis.values for axis in spreads}
+    if not {problem.location[0] for problem in (*problems, *found)} & {"run", "params", "axes", "refine"}:
+        refined = refine_checks.check_refine(tables, spreads, cls)
+        tables, spreads = tables.model_copy(update={"refine": refined.refine}), refined.spreads
+        found += refined.problems
+        varied |= refine_checks.ends(refined.refine) if refined.refine and not refined.problems else {}
     if "criteria" not in spoiled:
         found += checks.check_criteria(tables.criteria, varied)
     if not {problem.location[0] for problem in (*problems, *found)} & {"run", "params", "axes"}:

@@ -23,7 +23,7 @@ _KINDS = {
     "bool_type": "true or false",
 }
 _BOUNDS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")
-_BARE = ("run", "criteria", "model")
+_BARE = ("run", "criteria", "model", "refine")
 _TAGGED = 3
 
 

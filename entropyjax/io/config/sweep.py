@@ -11,6 +11,7 @@ from entropyjax.io.config.axes import Axis
 from entropyjax.io.config.defaults import change
 from entropyjax.io.config.errors import ConfigError, Problem
 from entropyjax.io.config.population import FROZEN, Distribution
+from entropyjax.io.config.refine import RefineConfig
 from entropyjax.io.config.tables import CriteriaConfig, ModelConfig, RunConfig
 from entropyjax.io.config.values import plain
 from entropyjax.io.config.variants import survey
@@ -27,7 +28,8 @@ class SweepConfig(BaseModel):
 
     - `params`: the parameters that were given, in their units; the rest are at the model's defaults.
     - `population`: parameters that each replicate draws; they take the place of those in `params`.
-    - `axes`: what varies, in the order of the file, each axis with its values.
+    - `axes`: what varies, in the order of the file, each axis with its values; none beside `refine`.
+    - `refine`: the boundary to look for over two axes of its own, if any.
     """
 
     model_config = FROZEN
@@ -39,6 +41,7 @@ class SweepConfig(BaseModel):
     run: RunConfig
     population: Mapping[str, Distribution]
     axes: tuple[Axis, ...]
+    refine: RefineConfig | None
     sources: Mapping[str, str]
 
     @property
@@ -66,7 +69,10 @@ class SweepConfig(BaseModel):
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON holds it, samples and generated values included; `load` takes it back."""
-        return self.model_dump(mode="json")
+        data = self.model_dump(mode="json")
+        if self.refine is None:
+            del data["refine"]
+        return data
 
     def with_values(self, values: Mapping[str, Any]) -> "SweepConfig":
         """Return this sweep with the values at dotted paths changed, checked anew.

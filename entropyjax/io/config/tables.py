@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from entropyjax.io.config.axes import AxisTable
 from entropyjax.io.config.population import FROZEN, Distribution
+from entropyjax.io.config.refine import RefineConfig
 from entropyjax.models import MODELS, AbstractModel
 from entropyjax.params import UnknownNameError
 from entropyjax.solve import Criteria
@@ -104,4 +105,5 @@ class Tables(BaseModel):
     run: RunConfig = RunConfig()
     population: Mapping[str, Distribution] = {}
     axes: tuple[AxisTable, ...] = ()
+    refine: RefineConfig | None = None
     sources: Mapping[str, str] = {}
