@@ -156,7 +156,7 @@ def test_failed_computation_exits_with_1(folder):
 
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
 def test_interrupt_then_resume_gives_the_same_bits(folder):
-    big = ("--set", "run.replicates=50000", "--set", "run.check_share=0", "--set", "run.memory_mb=64")
+    big = ("--set", "run.replicates=1000000", "--set", "run.check_share=0", "--set", "run.memory_mb=64")
     first = child("sweep", "tiny.toml", *big, "--out", "big.zarr", cwd=folder, devices=1)
     manifest = folder / "big.zarr.partial" / "manifest.jsonl"
     deadline = time.monotonic() + 120

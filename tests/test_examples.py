@@ -56,7 +56,7 @@ def test_example_tells_how_to_run_it(example, tmp_path):
 def test_sweep_loads(sweep):
     config = load(sweep)
     assert config.title and config.description
-    assert config.axes
+    assert config.axes or config.refine
     trajectories = config.run.replicates
     for size in config.shape:
         trajectories *= size
