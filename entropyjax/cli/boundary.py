@@ -8,34 +8,11 @@ import click
 from entropyjax.cli import options
 from entropyjax.cli.run import run_sweep
 
-_PARTS = (3, 4)
-
-
-def _axis(context: click.Context, option: click.Parameter, value: str | None) -> str | None:
-    """Turn NAME:LOWER:UPPER[:SCALE] into the table of an axis, as TOML."""
-    del context
-    if value is None:
-        return None
-    parts = value.split(":")
-    if len(parts) not in _PARTS or not all(parts):
-        raise click.BadParameter(
-            f"{value} is not NAME:LOWER:UPPER or NAME:LOWER:UPPER:SCALE, as in n_agents:2:128:log.", param=option
-        )
-    try:
-        lower, upper = (float(part) for part in parts[1:3])
-    except ValueError:
-        raise click.BadParameter(f"{parts[1]} and {parts[2]} must be numbers.", param=option) from None
-    path = parts[0] if "." in parts[0] else f"params.{parts[0]}"
-    scale = parts[3] if len(parts) == max(_PARTS) else "linear"
-    return f"{{path = {path!r}, lower = {lower!r}, upper = {upper!r}, scale = {scale!r}}}"
-
 
 @click.command()
 @click.argument("config", type=options.PATH)
-@click.option(
-    "--x", "x", metavar="NAME:LOWER:UPPER[:SCALE]", callback=_axis, help="First axis, e.g. n_agents:2:128:log."
-)
-@click.option("--y", "y", metavar="NAME:LOWER:UPPER[:SCALE]", callback=_axis, help="Second axis, likewise.")
+@options.axis("x", "First axis, e.g. n_agents:2:128:log.")
+@options.axis("y", "Second axis, likewise.")
 @click.option("--of", "of", help="What changes: an outcome such as collapsed, outcome, or margin.")
 @click.option("--level", type=float, help="Probability that the boundary is at, 0.5 by default.")
 @click.option("--resolution", type=int, help="Finest cells a side, 512 by default.")
@@ -46,8 +23,8 @@ def _axis(context: click.Context, option: click.Parameter, value: str | None) ->
 @options.as_json
 def boundary(
     config: Path,
-    x: str | None,
-    y: str | None,
+    x: options.Axis | None,
+    y: options.Axis | None,
     texts: list[str],
     out: Path | None,
     resume: bool,
@@ -59,7 +36,7 @@ def boundary(
 
     Without --x and --y the axes are those of CONFIG.
     """
-    given = {"x": x, "y": y} | asked
+    given = {"x": x and x.toml, "y": y and y.toml} | asked
     chosen = [f"refine.{name}={value}" for name, value in given.items() if value is not None]
     if x is not None and y is not None:
         chosen.insert(0, "axes=[]")

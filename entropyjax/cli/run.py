@@ -4,11 +4,11 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
 from entropyjax.cli import options
+from entropyjax.cli.report import draw, report
 
 
 def prepare_jax() -> None:
@@ -30,44 +30,6 @@ def prepare_jax() -> None:
         jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1)
 
 
-def _draw(dataset: Any, out: Path) -> list[Path]:
-    """Write the figures that suit a dataset beside `out`; return their paths."""
-    from entropyjax.plots import figures, save_figure
-
-    stem = out.with_suffix("") if out.suffix == ".zarr" else out
-    written = []
-    for name, figure in figures(dataset).items():
-        written += save_figure(figure, stem.with_name(f"{stem.name}-{name}"))
-    return written
-
-
-def _report(dataset: Any, out: Path | None, pictures: list[Path], quiet: bool, as_json: bool) -> None:
-    from entropyjax.jobs import summarise
-    from entropyjax.jobs.boundary_summary import boundary_record, is_boundary
-
-    if as_json and is_boundary(dataset):
-        record = {"run_id": dataset.attrs["run_id"], "result": str(out) if out else None}
-        print(json.dumps(record | {"figures": [str(path) for path in pictures]} | boundary_record(dataset)))
-    elif as_json:
-        counts = dataset.outcome_count.sum([d for d in dataset.outcome_count.dims if d != "outcome"])
-        record = {
-            "run_id": dataset.attrs["run_id"],
-            "result": str(out) if out else None,
-            "figures": [str(path) for path in pictures],
-            "trajectories": int(dataset.failure_count.sum()),
-            "outcomes": {str(name): int(counts.sel(outcome=name)) for name in counts.outcome.values},
-            "failures": int(dataset.failure_count.sum() - dataset.failure_count.sel(failure="none").sum()),
-            "step_checks": json.loads(dataset.attrs["step_checks"]),
-        }
-        print(json.dumps(record))
-    elif not quiet:
-        print(summarise(dataset))
-        if out:
-            print(f"Data: {out}")
-        for path in pictures:
-            print(f"Figure: {path}")
-
-
 @click.command()
 @click.argument("config", type=options.PATH)
 @options.configured
@@ -85,7 +47,7 @@ def simulate(config: Path, texts: list[str], out: Path | None, paths: int, quiet
     prepare_jax()
     with bar(not (quiet or as_json)) as progress:
         dataset = job(checked, paths=paths, out=out, progress=progress)
-    _report(dataset, out, _draw(dataset, out) if out else [], quiet, as_json)
+    report(dataset, out, quiet, as_json)
 
 
 @click.command()
@@ -119,7 +81,7 @@ def run_sweep(config: Path, texts: list[str], out: Path | None, resume: bool, qu
         raise KeyboardInterrupt(
             f"Finished chunks are safe in {target}.partial; run the same command with --resume to continue."
         ) from None
-    _report(dataset, target, _draw(dataset, target), quiet, as_json)
+    report(dataset, target, quiet, as_json)
 
 
 @click.command()
@@ -131,7 +93,7 @@ def plot(result: Path, out: Path | None, quiet: bool, as_json: bool) -> None:
     """Draw the figures of RESULT (zarr) again, beside it or under the stem that --out gives."""
     from entropyjax.io.store import open_result
 
-    pictures = _draw(open_result(result), out or result)
+    pictures = draw(open_result(result), out or result)
     if as_json:
         print(json.dumps({"figures": [str(path) for path in pictures]}))
     elif not quiet:

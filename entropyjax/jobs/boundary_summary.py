@@ -5,17 +5,12 @@ from typing import Any
 
 import xarray as xr
 
-from entropyjax.jobs.boundary_dataset import KIND
+from entropyjax.jobs.boundary_dataset import KIND as KIND
 
 _WHERE = {
     "margin": "M = 0 on the fixed points",
     "outcome": "Where the most frequent outcome changes",
 }
-
-
-def is_boundary(dataset: xr.Dataset) -> bool:
-    """Return whether a dataset holds a boundary."""
-    return dataset.attrs.get("kind") == KIND
 
 
 def trajectories(dataset: xr.Dataset) -> int:

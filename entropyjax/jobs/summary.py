@@ -1,19 +1,27 @@
 """A result in a few honest lines."""
 
 import json
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from entropyjax.jobs.boundary_summary import is_boundary, summarise_boundary
+from entropyjax.jobs import boundary_summary, branches, phase_map
 from entropyjax.results import Failure
+
+_KINDS: Mapping[str, tuple[Callable[[xr.Dataset], str], Callable[[xr.Dataset], dict[str, Any]]]] = {
+    boundary_summary.KIND: (boundary_summary.summarise_boundary, boundary_summary.boundary_record),
+    branches.KIND: (branches.summarise_branches, branches.branches_record),
+    phase_map.KIND: (phase_map.summarise_map, phase_map.map_record),
+}
+"""Summary and record of datasets by the attribute `kind`; others are sweeps."""
 
 
 def summarise(dataset: xr.Dataset) -> str:
     """Return what a result says, with its sampling and discretisation errors, in a few lines."""
-    if is_boundary(dataset):
-        return summarise_boundary(dataset)
+    if dataset.attrs.get("kind") in _KINDS:
+        return _KINDS[dataset.attrs["kind"]][0](dataset)
     config = json.loads(dataset.attrs["config"])
     lines = [_headline(dataset, config), _outcomes(dataset), _errors(dataset)]
     failed = int(dataset.failure_count.sum() - dataset.failure_count.sel(failure="none").sum())
@@ -29,6 +37,19 @@ def summarise(dataset: xr.Dataset) -> str:
     paths = dict.fromkeys(report["path"] for report in reports if "path" in report)
     lines.append(f"Solver path: {'; '.join(paths)}.")
     return "\n".join(lines)
+
+
+def record(dataset: xr.Dataset) -> dict[str, Any]:
+    """Return what a program may want to know of a result, as JSON values."""
+    if dataset.attrs.get("kind") in _KINDS:
+        return _KINDS[dataset.attrs["kind"]][1](dataset)
+    counts = dataset.outcome_count.sum([d for d in dataset.outcome_count.dims if d != "outcome"])
+    return {
+        "trajectories": int(dataset.failure_count.sum()),
+        "outcomes": {str(name): int(counts.sel(outcome=name)) for name in counts.outcome.values},
+        "failures": int(dataset.failure_count.sum() - dataset.failure_count.sel(failure="none").sum()),
+        "step_checks": json.loads(dataset.attrs["step_checks"]),
+    }
 
 
 def _headline(dataset: xr.Dataset, config: dict[str, Any]) -> str:

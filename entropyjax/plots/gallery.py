@@ -5,6 +5,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from entropyjax.plots.boundary import boundary_diagram
+from entropyjax.plots.branches import branch_figure
 from entropyjax.plots.cells import MOST, Panel
 from entropyjax.plots.entropy import entropy_panels
 from entropyjax.plots.label import cell_title, words
@@ -13,24 +14,28 @@ from entropyjax.plots.margin import WINDOW
 from entropyjax.plots.outcome import outcome_diagram
 from entropyjax.plots.panels import line_panels, outcome_rows, phase_panels
 from entropyjax.plots.phase import phase_diagram
+from entropyjax.plots.phase_map import phase_map
 from entropyjax.plots.selection import is_numeric, spread, sweep_axes
 from entropyjax.plots.style import headline, house_style
 
 _PREFERRED = ("n_agents", WINDOW)
+_KINDS = {"boundary": boundary_diagram, "branches": branch_figure, "map": phase_map}
+"""Figures of datasets by the attribute `kind`; others are sweeps."""
 
 
 def figures(dataset: xr.Dataset) -> dict[str, Figure]:
     """Return the figures that suit a dataset by its axes, by name.
 
-    - A boundary: "boundary", and nothing else.
+    - A boundary, branches or a map of phases: "boundary", "branches" or "map", and nothing else.
     - Two axes of numbers or more: "phase" and "outcomes" over the plane of executors and context window, or
       of the two longest; one axis: "outcomes" along it.
     - "entropy": H and the forces over time in cells that span the axes, if the dataset has them.
     - Axes that are left, such as `model`: one panel for each of their values, at most 6; entropy then in the
       cell in the middle of the others.
     """
-    if dataset.attrs.get("kind") == "boundary":
-        return {"boundary": _figure_of(boundary_diagram(dataset))}
+    kind = dataset.attrs.get("kind")
+    if kind in _KINDS:
+        return {kind: _figure_of(_KINDS[kind](dataset))}
     drawn = _drawn(dataset)
     rest = [name for name in sweep_axes(dataset) if name not in drawn]
     places = _places(dataset, rest)

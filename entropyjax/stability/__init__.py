@@ -23,8 +23,10 @@ from entropyjax.stability.critical import (
     critical_window as critical_window,
 )
 from entropyjax.stability.cusps import Cusps as Cusps, cusps as cusps
+from entropyjax.stability.diagram import Diagram as Diagram, bifurcation_branches as bifurcation_branches
 from entropyjax.stability.elasticity import Elasticities as Elasticities, elasticities as elasticities
 from entropyjax.stability.equilibria import Equilibria as Equilibria, equilibria as equilibria
+from entropyjax.stability.foldset import FoldSet as FoldSet, folds_over as folds_over
 from entropyjax.stability.margin import (
     has_margin_window as has_margin_window,
     margin_context as margin_context,
