@@ -5,8 +5,6 @@ from typing import Any
 
 import xarray as xr
 
-from entropyjax.jobs.boundary_dataset import KIND as KIND
-
 _WHERE = {
     "margin": "M = 0 on the fixed points",
     "outcome": "Where the most frequent outcome changes",

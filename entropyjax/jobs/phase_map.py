@@ -95,8 +95,8 @@ def _laid_over(over: xr.Dataset, axes: tuple[RefineAxis, RefineAxis]) -> dict[st
     """Return what a result has to be drawn over the map: the segments of a boundary, or collapse probabilities."""
     names = [axis.name for axis in axes]
     if over.attrs.get("kind") == "boundary" and set(over.attrs["axes"]) == set(names):
-        text = f"simulated: p({over.attrs['quantity'].replace('_', ' ')}) = {over.attrs['level']:g}"
-        about = {"long_name": text if over.attrs["quantity"] != "outcome" else "simulated: change of outcome"}
+        text = f"simulated,\np({over.attrs['quantity'].replace('_', ' ')}) = {over.attrs['level']:g}"
+        about = {"long_name": text if over.attrs["quantity"] != "outcome" else "simulated,\nchange of outcome"}
         return {f"over_{n}": (("segment", "end"), over[f"segment_{n}"].values, about) for n in names}
     if "collapse_probability" in over and set(over["collapse_probability"].dims) == set(names):
         p = over["collapse_probability"].transpose(*names)

@@ -9,11 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from entropyjax.io.config import SweepConfig
-from entropyjax.params import replace
 from entropyjax.results import Criterion, Kind, Phase, describe
 from entropyjax.solve import Grid
 from entropyjax.solve.lane import solve
-from entropyjax.stability import critical_agents, critical_window, elasticities, equilibria, has_margin_window
+from entropyjax.stability import critical_agents, critical_window, elasticities, has_margin_window
+from entropyjax.stability.diagram import fixed_points
 
 _SHOWN = ("focus", "context", "right_probability", "normalised_entropy", "margin")
 _EVENTS = {
@@ -55,7 +55,7 @@ def phase_point(config: SweepConfig) -> PhasePoint:
     with jax.enable_x64(True):
         params = model.params(**config.params)
         model = model.sized({name: getattr(params, name) for name in type(params).specs()})
-        found = jax.tree.map(np.asarray, jax.jit(lambda params: equilibria(model, params))(params))
+        found = fixed_points(model, params)
         critical, moved, powers = _critical_values(model, params)
         times = _event_times(model, params, config)
     phase = Phase(int(found.phase))

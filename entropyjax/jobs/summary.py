@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from entropyjax.jobs import boundary_summary, branches, phase_map
+from entropyjax.jobs import boundary_dataset, boundary_summary, branches, phase_map
 from entropyjax.results import Failure
 
 _KINDS: Mapping[str, tuple[Callable[[xr.Dataset], str], Callable[[xr.Dataset], dict[str, Any]]]] = {
-    boundary_summary.KIND: (boundary_summary.summarise_boundary, boundary_summary.boundary_record),
+    boundary_dataset.KIND: (boundary_summary.summarise_boundary, boundary_summary.boundary_record),
     branches.KIND: (branches.summarise_branches, branches.branches_record),
     phase_map.KIND: (phase_map.summarise_map, phase_map.map_record),
 }

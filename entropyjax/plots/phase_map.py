@@ -135,7 +135,7 @@ def _draw_simulated(ax: Axes, dataset: xr.Dataset, x: str, y: str) -> list[Artis
             )
             for text in ax.clabel(lines, fontsize=7.0, inline=True):
                 text.set_path_effects(halo(1.8))
-        return [Line2D([], [], label="simulated p(collapsed)", **look)]
+        return [Line2D([], [], label="simulated,\np(collapsed)", **look)]
     if f"over_{x}" in dataset:
         ends = np.stack([dataset[f"over_{name}"].values for name in (x, y)], axis=-1)
         ax.add_collection(LineCollection(list(ends), colors=_SIMULATED, linewidths=1.1, capstyle="round"))

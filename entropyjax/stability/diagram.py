@@ -5,18 +5,20 @@ import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from entropyjax.models import AbstractModel
-from entropyjax.params import replace
+from entropyjax.params import cast, replace
 from entropyjax.stability.continuation import Branch, ContinuationError, Lens, StepControl, continue_equilibrium
 from entropyjax.stability.continuation.lens import as_lens
 from entropyjax.stability.continuation.model import from_model
 from entropyjax.stability.equilibria import Equilibria, equilibria
 
 _LEVELS, _MOST = 65, 16
+_CONTROL = StepControl()
 
 
 class Diagram(NamedTuple):
@@ -35,7 +37,7 @@ class Diagram(NamedTuple):
 
 
 def bifurcation_branches(
-    model: AbstractModel, params: Any, lens: Lens | str, *, control: StepControl = StepControl()
+    model: AbstractModel, params: Any, lens: Lens | str, *, control: StepControl = _CONTROL
 ) -> Diagram:
     """Follow every branch of fixed points of a model over one parameter, also those that no fold connects.
 
@@ -59,7 +61,7 @@ def bifurcation_branches(
     found = _everywhere(model, start, lens.name, levels)
     if not np.any(found.count):
         raise ContinuationError(
-            f"No fixed point exists for {lens.name} in [{levels[0]:g}, {levels[-1]:g}], so there is no branch to "
+            f"No fixed point exists for {lens.name} in [{lens.lower:g}, {lens.upper:g}], so there is no branch to "
             "follow. Without forgetting (compaction_rate + reflexion_rate = 0) there is none at all; otherwise choose "
             "another interval."
         )
@@ -100,8 +102,8 @@ def fitted(model: AbstractModel, params: Any, *lenses: Lens) -> AbstractModel:
     sizes = [model.sized({**values, **dict(zip(names, corner, strict=True))}) for corner in corners]
     if any(size != sizes[0] for size in sizes):
         raise ContinuationError(
-            f"The size of the state of {type(model).__name__} changes with {' or '.join(names)} within these bounds, and "
-            "a branch is followed in a state of one size. Choose other parameters, or closer bounds."
+            f"The size of the state of {type(model).__name__} changes with {' or '.join(names)} within these bounds, "
+            "and a branch is followed in a state of one size. Choose other parameters, or closer bounds."
         )
     return sizes[0]
 
@@ -120,8 +122,19 @@ def levels_of(lens: Lens, params: Any, count: int) -> np.ndarray:
 
 def _everywhere(model: AbstractModel, params: Any, name: str, levels: np.ndarray) -> Equilibria:
     """Return the fixed points at each value of a parameter, as numpy arrays."""
-    find = jax.jit(jax.vmap(lambda value: equilibria(model, replace(params, {name: value}))))
-    return jax.tree.map(np.asarray, find(jnp.asarray(levels)))
+    lanes = jax.tree.map(lambda leaf: jnp.full(len(levels), leaf), cast(params, jnp.float64))
+    return jax.tree.map(np.asarray, _fixed_points(model, replace(lanes, {name: jnp.asarray(levels)})))
+
+
+@eqx.filter_jit
+def _fixed_points(model: AbstractModel, lanes: Any) -> Equilibria:
+    return jax.vmap(lambda lane: equilibria(model, lane))(lanes)
+
+
+def fixed_points(model: AbstractModel, params: Any) -> Equilibria:
+    """Return all fixed points of one parameter point, as numpy arrays; new values recompile nothing."""
+    lanes = jax.tree.map(lambda leaf: jnp.full(1, leaf), cast(params, jnp.float64))
+    return jax.tree.map(lambda leaf: np.asarray(leaf)[0], _fixed_points(model, lanes))
 
 
 def _followed(

@@ -12,8 +12,7 @@ from entropyjax.params import replace
 from entropyjax.stability.continuation import Branch, ContinuationError, Lens, SpecialPoint, continue_fold
 from entropyjax.stability.continuation.follow import continue_equilibrium
 from entropyjax.stability.continuation.model import from_model
-from entropyjax.stability.diagram import bounded, fitted, inside, levels_of
-from entropyjax.stability.equilibria import equilibria
+from entropyjax.stability.diagram import bounded, fitted, fixed_points, inside, levels_of
 from entropyjax.stability.phases import phases
 
 _SIDE, _MOST = 40, 6
@@ -111,7 +110,7 @@ def _curve(
     low, high, held = _ends(levels, edge)
     first, second = lenses[edge.along], lenses[1 - edge.along]
     here = replace(params, {first.name: (low, high)[edge.more], second.name: held})
-    found = jax.jit(lambda params: equilibria(model, params))(here)
+    found = fixed_points(model, here)
     # Saddles first: both their ends are folds.
     for slot in sorted(range(min(int(found.count), len(found.kind))), key=lambda slot: bool(found.stable[slot])):
         state = jax.tree.map(lambda leaf: leaf[slot], found.state)  # noqa: B023

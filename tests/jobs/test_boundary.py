@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray as xr
@@ -17,7 +18,7 @@ from entropyjax.jobs.build import build_ensemble
 from entropyjax.models import Star
 from entropyjax.phase import IN_BAND
 from entropyjax.plots import PlotError, boundary_diagram, figures, phase_diagram
-from entropyjax.stability import margin_window
+from entropyjax.stability import critical_window, margin_window
 
 RUN = {"dynamics": "sde", "method": "euler_maruyama", "horizon": 16.0, "save_intervals": 16, "step": 0.25}
 PARAMS = {"initial_focus": 4.0, "resolution_rate": 0.1}
@@ -189,3 +190,27 @@ def test_figures_and_what_cannot_be_drawn_or_simulated(result):
 def test_batches_are_numbered_in_order():
     ask = _batches(_lattice(load(config())), np.array([3, 7]), np.array([2, 3]))
     assert ask.number.tolist() == [3, 3, 7, 7, 7] and ask.batch.tolist() == [0, 1, 0, 1, 2]
+
+
+def test_where_nothing_resolves_the_simulated_boundary_is_the_fold():
+    # Collapse is where the focused fixed point has vanished; with kappa > 0 a run may end before it gets there.
+    found = sweep(
+        {
+            "params": {"resolution_rate": 0.0},
+            "run": {"dynamics": "ode", "horizon": 1024.0, "save_intervals": 1, "step": 0.25, "check_share": 0.0}
+            | {"precision": "float64"},
+            "refine": {
+                "x": {"path": "params.n_agents", "lower": 4.0, "upper": 32.0, "scale": "log"},
+                "y": {"path": "params.context_window", "lower": 40.0, "upper": 130.0, "scale": "log"},
+                "resolution": 32,
+                "check": 0,
+            },
+        }
+    )
+    agents, windows = (found[f"segment_{name}"].values.ravel() for name in ("n_agents", "context_window"))
+    fold = np.asarray(jax.vmap(lambda n: critical_window(Star().params(), n).value)(jnp.asarray(agents)))
+    # A second line, far below, is where no run was ever focused.
+    off = np.log(windows / fold)[windows > 0.7 * fold]
+    # The line lies within the cells that the boundary passes, one of which is ln(130/40)/32 = 3.7% high.
+    assert len(off) >= 2 * 32
+    np.testing.assert_allclose(off, 0.0, atol=np.log(130.0 / 40.0) / 32)
