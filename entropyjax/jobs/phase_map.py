@@ -95,8 +95,7 @@ def _laid_over(over: xr.Dataset, axes: tuple[RefineAxis, RefineAxis]) -> dict[st
     """Return what a result has to be drawn over the map: the segments of a boundary, or collapse probabilities."""
     names = [axis.name for axis in axes]
     if over.attrs.get("kind") == "boundary" and set(over.attrs["axes"]) == set(names):
-        text = f"simulated,\np({over.attrs['quantity'].replace('_', ' ')}) = {over.attrs['level']:g}"
-        about = {"long_name": text if over.attrs["quantity"] != "outcome" else "simulated,\nchange of outcome"}
+        about = {"long_name": _line(over)}
         return {f"over_{n}": (("segment", "end"), over[f"segment_{n}"].values, about) for n in names}
     if "collapse_probability" in over and set(over["collapse_probability"].dims) == set(names):
         p = over["collapse_probability"].transpose(*names)
@@ -108,6 +107,14 @@ def _laid_over(over: xr.Dataset, axes: tuple[RefineAxis, RefineAxis]) -> dict[st
         f"The result to lay over is over {' and '.join(map(str, have)) or 'no axes'}, and the map over "
         f"{' and '.join(names)}; give --x and --y for those, or another result."
     )
+
+
+def _line(over: xr.Dataset) -> str:
+    """Return the legend of a boundary; one of certain outcomes has no level."""
+    what, level = over.attrs["quantity"].replace("_", " "), float(over.attrs["level"])
+    if what == "margin":
+        return "M = 0, by refinement"
+    return f"simulated,\np({what}) = {level:g}" if np.isfinite(level) else f"simulated,\nchange of '{what}'"
 
 
 def _shares(dataset: xr.Dataset) -> dict[str, float]:
