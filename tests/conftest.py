@@ -12,9 +12,10 @@ if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", "")
 os.environ["MPLBACKEND"] = "Agg"
 # No test but those of the flags themselves pays for trying them.
 os.environ["ENTROPYJAX_XLA_FLAGS"] = "0"
-# Kernels that tests compile are not the user's.
-os.environ["ENTROPYJAX_CACHE_DIR"] = tempfile.mkdtemp(prefix="entropyjax-tests-")
-atexit.register(shutil.rmtree, os.environ["ENTROPYJAX_CACHE_DIR"], ignore_errors=True)
+# Kernels that tests compile are not the user's; the processes of one run share them.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    os.environ["ENTROPYJAX_CACHE_DIR"] = tempfile.mkdtemp(prefix="entropyjax-tests-")
+    atexit.register(shutil.rmtree, os.environ["ENTROPYJAX_CACHE_DIR"], ignore_errors=True)
 
 import hypothesis
 import jax

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from entropyjax.ensemble import Ensemble, EnsembleError, check, check_step
+from entropyjax.ensemble import Ensemble, EnsembleError, check, check_step, make_plan, run_chunks
 from entropyjax.models import Star
 from entropyjax.params import cast
 from entropyjax.solve import METHODS, Criteria, Grid, solve
@@ -111,3 +111,20 @@ def test_the_stiff_path_is_refused_in_float32():
     with pytest.raises(EnsembleError, match=r"does not converge reliably in float32; set run.precision"):
         single.check()
     request("adaptive_stiff", 1.0, 1).check()
+
+
+def test_the_stiff_path_takes_one_device():
+    assert make_plan(request("adaptive_stiff", 1.0, 1)).devices == 1 < jax.local_device_count()
+
+
+@pytest.mark.slow
+def test_the_stiff_path_runs_in_an_ensemble():
+    stiff = request("adaptive_stiff", 1.0, 1, observables=("context",))
+    plan = make_plan(stiff)
+    ((_, _, found),) = run_chunks(stiff, plan, range(1))
+    assert found.failures[:, 1:].sum() == 0
+    for cell, values in enumerate(zip(*stiff.cells.values(), strict=True)):
+        params = Star().params(**dict(zip(stiff.cells, map(float, values), strict=True)))
+        # RK4 at this step is good to 1e-6, the stiff pair at its tolerances to 1e-7.
+        exact = solve(Star(), params, grid=Grid.with_step(16.0, 8, 0.0625)).saved.context
+        np.testing.assert_allclose(found.observables["context"].mean[cell], exact, atol=1e-5)

@@ -67,7 +67,14 @@ def small_groups(monkeypatch):
     monkeypatch.setattr(groups, "GROUP", 16)
 
 
-@pytest.mark.parametrize("method", ["tsit5_adaptive", "rk4", "euler_maruyama"])
+@pytest.mark.parametrize(
+    "method",
+    [
+        "tsit5_adaptive",
+        pytest.param("rk4", marks=pytest.mark.slow),
+        pytest.param("euler_maruyama", marks=pytest.mark.slow),
+    ],
+)
 def test_groups_and_order_change_rounding_only(method, small_groups):
     request = star(method)
     wholes, whole = statistics(request, lanes=75)

@@ -48,7 +48,10 @@ def run(model, method, key=None):
     return jax.jit(jax.vmap(one))(stack(model))
 
 
-@pytest.mark.parametrize("method", ["rk4", "euler_maruyama", pytest.param("ri6", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "method",
+    ["rk4", pytest.param("euler_maruyama", marks=pytest.mark.slow), pytest.param("ri6", marks=pytest.mark.slow)],
+)
 def test_check_5_equal_wrong_executors_are_the_star(method):
     """Along ODE trajectories, and path by path with the same key; also at a fractional N_e and phi_s < 1."""
     key = None if method == "rk4" else jax.random.key(4)

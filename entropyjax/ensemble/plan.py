@@ -96,7 +96,7 @@ def make_plan(
     **Arguments:**
 
     - `memory_bytes`: budget for all local devices together on CPU, for each one otherwise.
-    - `devices`: how many local devices to use, by default all.
+    - `devices`: how many local devices to use, by default all; a method that cannot be shared takes one.
     - `extra_bytes_per_lane`: what a caller keeps beside the integration.
     - `path`: solver path, one of `PATHS`.
     - `calibration`: what is known of the device.
@@ -113,6 +113,7 @@ def make_plan(
     devices = available if devices is None else devices
     if not 1 <= devices <= available:
         raise EnsembleError(f"devices = {devices} is not between 1 and the {available} local devices.")
+    devices = devices if ensemble.method.shardable else 1
     blocks = math.ceil(ensemble.replicates / BLOCK)
     block = math.ceil(ensemble.replicates / blocks)
     items = ensemble.n_cells * blocks

@@ -58,6 +58,8 @@ def _chunk(ensemble: Ensemble, items: Items, plan: Plan, mesh: Mesh) -> Any:
         out = lax.map(jax.vmap(lambda item: plan.work.item(whole, plan.lanes, item)), stacked)
         return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), out)
 
+    if plan.devices == 1:
+        return on_device(ensemble, items)
     arrays, static = eqx.partition(ensemble, eqx.is_array)
     mapped = jax.shard_map(
         lambda leaves, mine: on_device(eqx.combine(leaves, static), mine),

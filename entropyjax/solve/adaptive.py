@@ -115,6 +115,8 @@ class AdaptiveStiff(AbstractAdaptive):
     """
 
     needs_float64: ClassVar[bool] = True
+    # lineax 0.1.1 takes the same structure inside and outside of `shard_map` for two different ones.
+    shardable: ClassVar[bool] = False
 
     def solver(self) -> diffrax.AbstractSolver:
         return diffrax.Kvaerno5()

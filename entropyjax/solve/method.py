@@ -65,6 +65,7 @@ class AbstractMethod(eqx.Module):
     - `needs_float64`: whether ensembles refuse it in float32.
     - `lockstep`: whether all lanes take the same steps.
     - `native`: whether native kernels can be made of it.
+    - `shardable`: whether ensembles can share it among devices.
     """
 
     dynamics: ClassVar[Dynamics]
@@ -72,6 +73,7 @@ class AbstractMethod(eqx.Module):
     needs_float64: ClassVar[bool] = False
     lockstep: ClassVar[bool] = True
     native: ClassVar[bool] = True
+    shardable: ClassVar[bool] = True
 
     @abc.abstractmethod
     def integrate(self, problem: Problem) -> LaneResult:

@@ -8,6 +8,7 @@ figure shows how close the three are for two sizes of the micro-step, by mean en
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -20,7 +21,7 @@ LOOKS = {"agents": "black", "sde": "tab:orange", "ode": "tab:blue"}
 def main() -> None:
     """Run both micro-steps at all levels and draw them."""
     parser = argparse.ArgumentParser(description="Agents against the SDE and the ODE.")
-    parser.add_argument("--quick", action="store_true", help="few and short runs")
+    parser.add_argument("--quick", action="store_true", help="one micro-step, few and short runs")
     parser.add_argument("--out", type=Path, default=Path("results"), help="folder of the figure")
     options = parser.parse_args()
     run = {"replicates": 1024, "horizon": 64.0, "save_intervals": 16}
@@ -28,8 +29,10 @@ def main() -> None:
         # Without its check of the step the program of the SDE compiles in half the time.
         run = {"replicates": 16, "horizon": 16.0, "save_intervals": 16, "check_share": 0.0}
 
-    figure, axes = plt.subplots(2, 2, figsize=(7.0, 5.0), sharex=True, sharey="row", layout="constrained")
-    for column, size in zip(axes.T, (1.0, 0.25), strict=True):
+    sizes = (1.0,) if options.quick else (1.0, 0.25)
+    shared: dict[str, Any] = {"sharex": True, "sharey": "row", "squeeze": False, "layout": "constrained"}
+    figure, axes = plt.subplots(2, len(sizes), figsize=(3.5 * len(sizes), 5.0), **shared)
+    for column, size in zip(axes.T, sizes, strict=True):
         config = {
             "params": {"step_size": size, "context_window": 96.0},
             "run": run,
