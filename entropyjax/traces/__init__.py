@@ -1,0 +1,5 @@
+"""Traces in: readers of logs, one file a format, and the set of runs that they give."""
+
+from entropyjax.traces.problems import Problem as Problem, Problems as Problems, TraceError as TraceError
+from entropyjax.traces.read import FORMATS as FORMATS, AbstractFormat as AbstractFormat, read_traces as read_traces
+from entropyjax.traces.runs import RunRecord as RunRecord, StepRecord as StepRecord, trace_set as trace_set
