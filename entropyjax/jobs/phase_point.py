@@ -36,7 +36,9 @@ class PhasePoint(NamedTuple):
         lines += (
             [f"The population of {', '.join(told['population'])} plays no part here."] if told["population"] else []
         )
-        lines.append(f"{told['phase']}: {told['meaning']} {'Certified' if told['certified'] else 'NOT CERTIFIED'}.")
+        # Without forgetting there is nothing to certify.
+        proof = "" if told["phase"] == "no_compaction" else " Certified." if told["certified"] else " NOT CERTIFIED."
+        lines.append(f"{told['phase'].replace('_', ' ')}: {told['meaning']}{proof}")
         lines += [_fixed_point(one) for one in told["fixed_points"]]
         lines += [_critical(one) for one in told["critical"]]
         lines.append(_times(told["times"], told["horizon"]))
