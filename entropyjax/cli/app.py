@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import click
 
-from entropyjax.cli import bench, boundary, calibrate, catalogue, run
+from entropyjax.cli import bench, boundary, calibrate, catalogue, run, trap
 
 
 @click.group(epilog="Exit codes: 0 done, 1 the computation failed, 2 wrong usage or configuration, 130 interrupted.")
@@ -20,6 +20,7 @@ for command in (
     run.simulate,
     run.sweep,
     boundary.boundary,
+    trap.trap,
     run.plot,
     catalogue.models,
     catalogue.info,

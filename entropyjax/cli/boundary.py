@@ -8,25 +8,13 @@ import click
 from entropyjax.cli import options
 from entropyjax.cli.run import run_sweep
 
-_PARTS = (3, 4)
-
 
 def _axis(context: click.Context, option: click.Parameter, value: str | None) -> str | None:
     """Turn NAME:LOWER:UPPER[:SCALE] into the table of an axis, as TOML."""
     del context
     if value is None:
         return None
-    parts = value.split(":")
-    if len(parts) not in _PARTS or not all(parts):
-        raise click.BadParameter(
-            f"{value} is not NAME:LOWER:UPPER or NAME:LOWER:UPPER:SCALE, as in n_agents:2:128:log.", param=option
-        )
-    try:
-        lower, upper = (float(part) for part in parts[1:3])
-    except ValueError:
-        raise click.BadParameter(f"{parts[1]} and {parts[2]} must be numbers.", param=option) from None
-    path = parts[0] if "." in parts[0] else f"params.{parts[0]}"
-    scale = parts[3] if len(parts) == max(_PARTS) else "linear"
+    path, lower, upper, scale = options.interval(value, option)
     return f"{{path = {path!r}, lower = {lower!r}, upper = {upper!r}, scale = {scale!r}}}"
 
 

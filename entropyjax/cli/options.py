@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+_PARTS = (3, 4)
 PATH = click.Path(path_type=Path)
 
 quiet = click.option("--quiet", is_flag=True, help="No progress bar and no summary.")
@@ -38,3 +39,21 @@ def configured(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in options:
         command = option(command)
     return command
+
+
+def interval(value: str, option: click.Parameter) -> tuple[str, float, float, str]:
+    """Return the dotted path, the ends and the scale of an axis that is written as NAME:LOWER:UPPER[:SCALE].
+
+    **Raises:** `click.BadParameter` if it is written otherwise.
+    """
+    parts = value.split(":")
+    if len(parts) not in _PARTS or not all(parts):
+        raise click.BadParameter(
+            f"{value} is not NAME:LOWER:UPPER or NAME:LOWER:UPPER:SCALE, as in n_agents:2:128:log.", param=option
+        )
+    try:
+        lower, upper = (float(part) for part in parts[1:3])
+    except ValueError:
+        raise click.BadParameter(f"{parts[1]} and {parts[2]} must be numbers.", param=option) from None
+    path = parts[0] if "." in parts[0] else f"params.{parts[0]}"
+    return path, lower, upper, parts[3] if len(parts) == max(_PARTS) else "linear"

@@ -30,7 +30,7 @@ def prepare_jax() -> None:
         jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1)
 
 
-def _draw(dataset: Any, out: Path) -> list[Path]:
+def draw(dataset: Any, out: Path) -> list[Path]:
     """Write the figures that suit a dataset beside `out`; return their paths."""
     from entropyjax.plots import figures, save_figure
 
@@ -41,13 +41,16 @@ def _draw(dataset: Any, out: Path) -> list[Path]:
     return written
 
 
-def _report(dataset: Any, out: Path | None, pictures: list[Path], quiet: bool, as_json: bool) -> None:
+def report(dataset: Any, out: Path | None, pictures: list[Path], quiet: bool, as_json: bool) -> None:
+    """Print what a result says and where it lies, or one JSON object."""
     from entropyjax.jobs import summarise
     from entropyjax.jobs.boundary_summary import boundary_record, is_boundary
+    from entropyjax.jobs.trap_summary import is_trap, trap_record
 
-    if as_json and is_boundary(dataset):
+    if as_json and (is_boundary(dataset) or is_trap(dataset)):
         record = {"run_id": dataset.attrs["run_id"], "result": str(out) if out else None}
-        print(json.dumps(record | {"figures": [str(path) for path in pictures]} | boundary_record(dataset)))
+        record |= {"figures": [str(path) for path in pictures]}
+        print(json.dumps(record | (boundary_record(dataset) if is_boundary(dataset) else trap_record(dataset))))
     elif as_json:
         counts = dataset.outcome_count.sum([d for d in dataset.outcome_count.dims if d != "outcome"])
         record = {
@@ -85,7 +88,7 @@ def simulate(config: Path, texts: list[str], out: Path | None, paths: int, quiet
     prepare_jax()
     with bar(not (quiet or as_json)) as progress:
         dataset = job(checked, paths=paths, out=out, progress=progress)
-    _report(dataset, out, _draw(dataset, out) if out else [], quiet, as_json)
+    report(dataset, out, draw(dataset, out) if out else [], quiet, as_json)
 
 
 @click.command()
@@ -119,7 +122,7 @@ def run_sweep(config: Path, texts: list[str], out: Path | None, resume: bool, qu
         raise KeyboardInterrupt(
             f"Finished chunks are safe in {target}.partial; run the same command with --resume to continue."
         ) from None
-    _report(dataset, target, _draw(dataset, target), quiet, as_json)
+    report(dataset, target, draw(dataset, target), quiet, as_json)
 
 
 @click.command()
@@ -131,7 +134,7 @@ def plot(result: Path, out: Path | None, quiet: bool, as_json: bool) -> None:
     """Draw the figures of RESULT (zarr) again, beside it or under the stem that --out gives."""
     from entropyjax.io.store import open_result
 
-    pictures = _draw(open_result(result), out or result)
+    pictures = draw(open_result(result), out or result)
     if as_json:
         print(json.dumps({"figures": [str(path) for path in pictures]}))
     elif not quiet:

@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 
 from entropyjax.jobs.boundary_summary import is_boundary, summarise_boundary
+from entropyjax.jobs.trap_summary import is_trap, summarise_trap
 from entropyjax.results import Failure
 
 
@@ -14,6 +15,8 @@ def summarise(dataset: xr.Dataset) -> str:
     """Return what a result says, with its sampling and discretisation errors, in a few lines."""
     if is_boundary(dataset):
         return summarise_boundary(dataset)
+    if is_trap(dataset):
+        return summarise_trap(dataset)
     config = json.loads(dataset.attrs["config"])
     lines = [_headline(dataset, config), _outcomes(dataset), _errors(dataset)]
     failed = int(dataset.failure_count.sum() - dataset.failure_count.sel(failure="none").sum())

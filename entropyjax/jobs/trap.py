@@ -23,7 +23,7 @@ from entropyjax.results.codes import Effort
 from entropyjax.stability import ReasoningTrap, TaskSuccess, reasoning_trap, with_task_length
 
 X = MapAxis("n_agents", 2.0, 64.0, log=True)
-Y = MapAxis("context_window", 32.0, 256.0, log=True)
+Y = MapAxis("context_window", 24.0, 384.0, log=True)
 
 
 def trap(
@@ -70,7 +70,13 @@ def trap(
         data |= simulated
     dataset = xr.Dataset(data)
     dataset.attrs = attributes(config, report) | {"kind": KIND, "axes": [x.name, y.name], "curve": curve}
-    dataset.attrs |= {"patience": scope.patience, "high": high, "meaning": [describe(code) for code in Effort]}
+    dataset.attrs |= {"high": high, "patience": scope.patience, "present_length": scope.length}
+    dataset.attrs |= {
+        "present_effort": float(scope.params.reasoning_tokens),
+        "gain": float(scope.params.reasoning_gain),
+    }
+    dataset.attrs |= {"progress_tolerance": scope.tolerance, "initial_progress": float(scope.params.initial_progress)}
+    dataset.attrs["meaning"] = [describe(code) for code in Effort]
     if out is not None:
         write_result(dataset, out)
     return dataset
@@ -105,7 +111,7 @@ def _found(scope: Scope, curve: str, cases: np.ndarray) -> dict[str, Any]:
 
 
 def _params(scope: Scope, columns: dict[str, np.ndarray]) -> Any:
-    """Return the orchestrator's parameters with columns in the place of some, and the task's length in that of kappa."""
+    """Return the orchestrator's parameters with columns for some of them, and with the task's length for kappa."""
     values = {name: jnp.asarray(column.ravel(), jnp.float64) for name, column in columns.items()}
     params = with_task_length(scope.params, values.pop("length"), scope.tolerance)
     size = next(iter(columns.values())).size

@@ -50,10 +50,17 @@ def map_data(scope: Scope, found: ReasoningTrap) -> dict[str, Any]:
 def point_data(scope: Scope, trap: ReasoningTrap, changes: list[str]) -> dict[str, Any]:
     """Return the variables of the orchestrator as it is and with a parameter changed, and of the condition at rest."""
     data = _fields(("change",), trap, "point_")
+    for name in ("at_optimum", "without", "now"):
+        doc = f"Mean probability of the right executor up to T: success {name}, read as dispatches."
+        data[f"point_right_{name}"] = ("change", mean_right(scope, data[f"point_success_{name}"][1]), _ones(doc))
     data["change"] = ("change", changes)
     if type(scope.model) is Star and float(scope.params.compaction_rate + scope.params.reflexion_rate) > 0.0:
         data |= {name: ((), value, {"units": unit, "long_name": doc}) for name, value, unit, doc in _condition(scope)}
     return data
+
+
+def _ones(doc: str) -> dict[str, str]:
+    return {"units": "1", "long_name": doc}
 
 
 def _condition(scope: Scope) -> list[tuple[str, float, str, str]]:
@@ -72,11 +79,13 @@ def curve_data(
     scope: Scope, efforts: np.ndarray, curve: str, cases: np.ndarray, spans: ReasoningTrap, objective: TaskSuccess
 ) -> dict[str, Any]:
     """Return success along the effort and the optimum over the task's length, for each curve."""
-    attrs = {"units": "1", "long_name": "s(T) of the ODE."}
+    success = _success(scope, efforts, curve, cases, objective)
+    right = "Mean probability q of the right executor up to T, by the ODE."
     effort_attrs = {"units": "ktok/step", "long_name": "Reasoning effort.", "symbol": "tau_r"}
     doc = "Effort at which success is largest."
     return {
-        "curve_success": (("effort", "curve"), _success(scope, efforts, curve, cases, objective), attrs),
+        "curve_success": (("effort", "curve"), success, _ones("s(T) of the ODE.")),
+        "curve_right": (("effort", "curve"), mean_right(scope, success), _ones(right)),
         "curve_optimum": (("curve", "span"), spans.best, {"units": "ktok/step", "long_name": doc}),
         "curve_label": (("curve", "span"), spans.label, {"units": "1"}),
         "effort": ("effort", efforts, effort_attrs),
@@ -88,6 +97,12 @@ def curve_data(
 def _curve_attrs(scope: Scope, curve: str) -> dict[str, str]:
     spec = type(scope.params).specs()[curve] if curve else None
     return {"units": spec.unit, "long_name": spec.doc, "symbol": spec.symbol, "name": curve} if spec else {"name": ""}
+
+
+def mean_right(scope: Scope, success: np.ndarray) -> np.ndarray:
+    """Return the mean of q up to T, -ln((1 - s(T)) / (1 - s(0))) / (kappa T), since ds/dt = kappa q (1 - s)."""
+    left = np.log1p(-success) - np.log1p(-float(scope.params.initial_progress))
+    return left / (scope.patience * np.log(scope.tolerance))
 
 
 def _success(scope: Scope, efforts: np.ndarray, curve: str, cases: np.ndarray, objective: TaskSuccess) -> np.ndarray:

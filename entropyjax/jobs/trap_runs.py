@@ -15,8 +15,9 @@ _EFFORTS = 13
 
 
 def run_axes(config: SweepConfig, high: float) -> tuple[np.ndarray, str, np.ndarray]:
-    """Return the efforts in ktok/step, the name of the parameter that curves differ in, "" if there is one curve, and
-    its values.
+    """Return the efforts in ktok/step, the name of the parameter that curves differ in, and its values.
+
+    The name is "" if there is one curve.
 
     **Raises:** `JobError` for axes that curves cannot show.
     """
@@ -66,5 +67,3 @@ def runs(
         "trajectories": (dims, shown(found.trajectories), dict(found.trajectories.attrs)),
     }
     return data, list(json.loads(found.attrs["step_checks"]))
-
-

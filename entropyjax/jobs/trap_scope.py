@@ -10,24 +10,24 @@ from entropyjax.jobs.errors import JobError
 from entropyjax.models import AbstractModel
 from entropyjax.params import nearest
 
-POINTS = 16
 _NEEDED = ("reasoning_tokens", "reasoning_gain", "resolution_rate")
-_LENGTHS, _SPANS = (1 / 8, 1 / 4, 1 / 2, 1.0, 2.0), 11
+_LENGTHS, _SPANS = (1 / 8, 1 / 4, 1 / 2, 1.0, 2.0), 9
 
 
 class MapAxis(NamedTuple):
-    """One side of the plane: a parameter, its interval, and the scale on which its 16 values are even."""
+    """One side of the plane: a parameter, its interval, and the scale on which its values are even."""
 
     name: str
     lower: float
     upper: float
     log: bool = False
+    points: int = 16
 
     @property
     def values(self) -> np.ndarray:
         """The values, both ends included."""
         spaced = np.geomspace if self.log else np.linspace
-        return spaced(self.lower, self.upper, POINTS)
+        return spaced(self.lower, self.upper, self.points)
 
 
 class Scope(NamedTuple):
@@ -90,7 +90,9 @@ class Scope(NamedTuple):
     def variations(self) -> tuple[dict[str, np.ndarray], list[str]]:
         """Return columns of the orchestrator as it is, and with one parameter halved or doubled, and their names."""
         specs, columns, names = type(self.params).specs(), {}, ["as it is"]
-        varied = [name for name in ("context_window", "n_agents", "reasoning_gain") if float(getattr(self.params, name))]
+        varied = [
+            name for name in ("context_window", "n_agents", "reasoning_gain") if float(getattr(self.params, name))
+        ]
         for name in varied:
             for factor, word in ((0.5, "half"), (2.0, "twice")):
                 value = max(factor * float(getattr(self.params, name)), specs[name].support.lower)

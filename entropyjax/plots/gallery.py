@@ -15,6 +15,7 @@ from entropyjax.plots.panels import line_panels, outcome_rows, phase_panels
 from entropyjax.plots.phase import phase_diagram
 from entropyjax.plots.selection import is_numeric, spread, sweep_axes
 from entropyjax.plots.style import headline, house_style
+from entropyjax.plots.trap import trap_diagram
 
 _PREFERRED = ("n_agents", WINDOW)
 
@@ -22,7 +23,7 @@ _PREFERRED = ("n_agents", WINDOW)
 def figures(dataset: xr.Dataset) -> dict[str, Figure]:
     """Return the figures that suit a dataset by its axes, by name.
 
-    - A boundary: "boundary", and nothing else.
+    - A boundary: "boundary", and nothing else. A Reasoning Trap: "trap", and nothing else.
     - Two axes of numbers or more: "phase" and "outcomes" over the plane of executors and context window, or
       of the two longest; one axis: "outcomes" along it.
     - "entropy": H and the forces over time in cells that span the axes, if the dataset has them.
@@ -31,6 +32,8 @@ def figures(dataset: xr.Dataset) -> dict[str, Figure]:
     """
     if dataset.attrs.get("kind") == "boundary":
         return {"boundary": _figure_of(boundary_diagram(dataset))}
+    if dataset.attrs.get("kind") == "trap":
+        return {"trap": trap_diagram(dataset)}
     drawn = _drawn(dataset)
     rest = [name for name in sweep_axes(dataset) if name not in drawn]
     places = _places(dataset, rest)

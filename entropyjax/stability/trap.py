@@ -1,4 +1,4 @@
-"""The Reasoning Trap over many parameter points: the best effort, what the present one gives, and which side it is on."""
+"""The Reasoning Trap over many parameter points: the best effort, and on which side of it the present one lies."""
 
 import math
 from typing import Any, NamedTuple
@@ -70,6 +70,9 @@ class TaskSuccess(eqx.Module):
         return self.model.progress(final)
 
 
+_TASK = TaskSuccess()
+
+
 def task_length(params: Any, tolerance: Any = 0.01) -> Any:
     """Return Lambda = -ln(s_tol) / kappa in steps, the time that a task takes when every dispatch is right."""
     return -jnp.log(tolerance) / params.resolution_rate
@@ -82,7 +85,7 @@ def with_task_length(params: Any, length: Any, tolerance: Any = 0.01) -> Any:
 
 def reasoning_trap(
     params: Any,
-    objective: str | Objective = TaskSuccess(),
+    objective: str | Objective = _TASK,
     *,
     low: Any = 0.0,
     high: Any = 16.0,
@@ -110,7 +113,9 @@ def reasoning_trap(
     needed = getattr(objective, "enough", -jnp.inf) if enough is None else enough
     shape = np.broadcast_shapes(*(np.shape(leaf) for leaf in jax.tree.leaves(params)))
     flat = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, shape).ravel(), cast(params, dtype))
-    objective = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype) if eqx.is_inexact_array_like(leaf) else leaf, objective)
+    objective = jax.tree.map(
+        lambda leaf: jnp.asarray(leaf, dtype) if eqx.is_inexact_array_like(leaf) else leaf, objective
+    )
     found = _batch(objective, flat, *(jnp.asarray(item, dtype) for item in (low, high, needed)))
     return jax.tree.map(lambda leaf: leaf.reshape(shape), found)
 
@@ -137,4 +142,4 @@ def _trap(objective: Any, params: Any, low: Any, high: Any, enough: Any) -> Reas
     label = jnp.where(place == Optimum.UPPER_END, Effort.BOUND, label)
     label = jnp.where(value[0] < enough, Effort.FAILING, label)
     label = jnp.where(place == Optimum.NONE, Effort.NONE, label).astype(jnp.int32)
-    return ReasoningTrap(best, place.astype(jnp.int32), *value, slope[2], label)
+    return ReasoningTrap(best, place.astype(jnp.int32), value[0], value[1], value[2], slope[2], label)
