@@ -60,6 +60,8 @@ def trap(
         check_target(out)
     scope = Scope.of(config, x, y, high)
     efforts, curve, cases = run_axes(config, high)
+    if progress is not None:
+        progress(0, 0, "searching the best efforts")
     with jax.enable_x64(True):
         found = _found(scope, curve, cases)
         data = map_data(scope, found.pop("map")) | point_data(scope, **found.pop("here"))

@@ -47,11 +47,12 @@ def _advice(dataset: xr.Dataset) -> str:
     moves = f"a little more moves the mean of q by {_slope(dataset):+.2g} per ktok/step"
     if label is Effort.FAILING:
         return (
-            "No effort resolves the task in the mean field: raise context_window, evidence or compaction_rate, or lower "
-            f"n_agents. At the present effort {moves}."
+            "No effort resolves the task in the mean field: raise context_window, evidence or compaction_rate, or "
+            f"lower n_agents. At the present effort {moves}."
         )
     if label is Effort.BOUND:
-        return f"No optimum lies inside the range: success is largest at its end, {dataset.attrs['high']:g} ktok/step."
+        high = dataset.attrs["high"]
+        return f"No optimum lies inside the range: success is largest at its upper end, {high:g} ktok/step."
     if label is Effort.BELOW:
         return f"The present effort lies below it; {moves}. Raise reasoning_tokens towards {best:.3g}."
     if effort == 0.0:
