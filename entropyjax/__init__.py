@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         margin_window as margin_window,
         phases as phases,
         reasoning_optimum as reasoning_optimum,
+        reasoning_trap as reasoning_trap,
     )
 
 _EXPORTS = {
@@ -97,6 +98,7 @@ _EXPORTS = {
         "margin_window",
         "phases",
         "reasoning_optimum",
+        "reasoning_trap",
     ),
 }
 _HOMES = {name: module for module, names in _EXPORTS.items() for name in names}
@@ -143,6 +145,7 @@ __all__ = [
     "phase_diagram",
     "phases",
     "reasoning_optimum",
+    "reasoning_trap",
     "refine",
     "run_chunks",
     "save_figure",

@@ -17,16 +17,18 @@ from entropyjax.plots.phase import phase_diagram
 from entropyjax.plots.phase_map import phase_map
 from entropyjax.plots.selection import is_numeric, spread, sweep_axes
 from entropyjax.plots.style import headline, house_style
+from entropyjax.plots.trap import trap_diagram
 
 _PREFERRED = ("n_agents", WINDOW)
-_KINDS = {"boundary": boundary_diagram, "branches": branch_figure, "map": phase_map}
+_KINDS = {"boundary": boundary_diagram, "branches": branch_figure, "map": phase_map, "trap": trap_diagram}
 """Figures of datasets by the attribute `kind`; others are sweeps."""
 
 
 def figures(dataset: xr.Dataset) -> dict[str, Figure]:
     """Return the figures that suit a dataset by its axes, by name.
 
-    - A boundary, branches or a map of phases: "boundary", "branches" or "map", and nothing else.
+    - A boundary, branches, a map of phases or a Reasoning Trap: "boundary", "branches", "map" or "trap", and nothing
+      else.
     - Two axes of numbers or more: "phase" and "outcomes" over the plane of executors and context window, or
       of the two longest; one axis: "outcomes" along it.
     - "entropy": H and the forces over time in cells that span the axes, if the dataset has them.
@@ -103,5 +105,5 @@ def _values(dataset: xr.Dataset, place: dict[str, int]) -> dict[str, object]:
     return {name: dataset[name].values[i] for name, i in place.items()}
 
 
-def _figure_of(ax) -> Figure:
-    return ax.get_figure(root=True)
+def _figure_of(drawn) -> Figure:
+    return drawn if isinstance(drawn, Figure) else drawn.get_figure(root=True)

@@ -2,6 +2,7 @@
 
 from entropyjax.results.codes import (
     Criterion as Criterion,
+    Effort as Effort,
     Failure as Failure,
     Kind as Kind,
     Optimum as Optimum,

@@ -60,6 +60,16 @@ class Optimum(enum.IntEnum):
     NONE = 4
 
 
+class Effort(enum.IntEnum):
+    """Where an effort of reasoning stands to the best one in a range."""
+
+    BELOW = 0
+    TRAP = 1
+    BOUND = 2
+    FAILING = 3
+    NONE = 4
+
+
 _PAIRS: tuple[tuple[enum.IntEnum, str], ...] = (
     (Outcome.RESOLVED, "The task was resolved before the horizon and before any collapse."),
     (Outcome.COLLAPSED, "Focus was reached and then lost before the task was resolved."),
@@ -88,6 +98,11 @@ _PAIRS: tuple[tuple[enum.IntEnum, str], ...] = (
     (Optimum.UPPER_END, "The objective is largest at the upper end of the range."),
     (Optimum.EDGE, "The objective is largest where the focused fixed point vanishes or another takes over."),
     (Optimum.NONE, "The objective is nowhere finite in the range."),
+    (Effort.BELOW, "The effort lies below the best one: more reasoning helps, up to there."),
+    (Effort.TRAP, "The effort lies at the best one or past it, in the Reasoning Trap: more reasoning does harm."),
+    (Effort.BOUND, "The best effort is the upper end of the range: no optimum lies inside."),
+    (Effort.FAILING, "No effort in the range is enough."),
+    (Effort.NONE, "The objective is nowhere finite in the range."),
 )
 # Codes of different kinds are equal as numbers, so the kind is part of the key.
 _SENTENCES: dict[tuple[type[enum.IntEnum], enum.IntEnum], str] = {

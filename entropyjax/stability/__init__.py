@@ -24,6 +24,12 @@ from entropyjax.stability.critical import (
 )
 from entropyjax.stability.cusps import Cusps as Cusps, cusps as cusps
 from entropyjax.stability.diagram import Diagram as Diagram, bifurcation_branches as bifurcation_branches
+from entropyjax.stability.effort import (
+    attention_cost as attention_cost,
+    critical_gain as critical_gain,
+    evidence_return as evidence_return,
+    reasoning_balance as reasoning_balance,
+)
 from entropyjax.stability.elasticity import Elasticities as Elasticities, elasticities as elasticities
 from entropyjax.stability.equilibria import Equilibria as Equilibria, equilibria as equilibria
 from entropyjax.stability.foldset import FoldSet as FoldSet, folds_over as folds_over
@@ -42,3 +48,10 @@ from entropyjax.stability.phases import Phases as Phases, phases as phases
 from entropyjax.stability.rest import certificate as certificate
 from entropyjax.stability.spectrum import Spectrum as Spectrum
 from entropyjax.stability.times import cognitive_horizon as cognitive_horizon, collapse_time as collapse_time
+from entropyjax.stability.trap import (
+    ReasoningTrap as ReasoningTrap,
+    TaskSuccess as TaskSuccess,
+    reasoning_trap as reasoning_trap,
+    task_length as task_length,
+    with_task_length as with_task_length,
+)

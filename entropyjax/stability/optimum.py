@@ -49,6 +49,11 @@ class AtRest(eqx.Module):
     observable: str
     model: Any = Star()
 
+    @property
+    def enough(self) -> float:
+        """What the observable must pass for the right executor to have the majority; -inf where none is known."""
+        return {"right_probability": 0.5, "margin": 0.0}.get(self.observable, -float("inf"))
+
     def __call__(self, params: Any) -> Any:
         return self._observe(self._context(params), params)
 
@@ -116,33 +121,43 @@ def reasoning_optimum(
 
     **Raises:** `ValueError` for an unknown objective.
     """
-    if isinstance(objective, str):
-        if objective not in _OBJECTIVES:
-            raise ValueError(f"'{objective}' is not an objective; take one of {', '.join(_OBJECTIVES)}, or a function.")
-        objective = _OBJECTIVES[objective]
+    objective = named_objective(objective)
     params = cast(params, jnp.result_type(float) if dtype is None else jnp.dtype(dtype))
     low, high = (jnp.asarray(end, params.evidence.dtype) for end in (low, high))
     still = lax.stop_gradient(params)
-    effort, cell, place = _close_in(lambda effort: objective(_with(still, effort)), low, high)
+    effort, cell, place = close_in(lambda effort: objective(with_effort(still, effort)), low, high)
     near = getattr(objective, "near", None)
-    local = objective if near is None else near(_with(still, effort))
-    inner, bend, smooth = _polish(lambda effort: local(_with(still, effort)), effort, cell)
+    local = objective if near is None else near(with_effort(still, effort))
+    inner, bend, smooth = _polish(lambda effort: local(with_effort(still, effort)), effort, cell)
     interior = place == Optimum.INTERIOR
     edge = interior & ~smooth
-    _, slope = _slope(lambda effort: local(_with(params, effort)), inner)
+    _, slope = slope_at(lambda effort: local(with_effort(params, effort)), inner)
     step = -slope / jnp.where(smooth, bend, 1.0)
     # sqrt(0) has the value 0 and no derivative.
     nothing = jnp.sqrt(jnp.where(edge, step - lax.stop_gradient(step), 0.25)) - jnp.where(edge, 0.0, 0.5)
     best = jnp.where(interior & smooth, inner + step, effort + nothing)
     place = jnp.where(edge, Optimum.EDGE, place).astype(jnp.int32)
-    return ReasoningOptimum(best, local(_with(params, lax.stop_gradient(best))), place)
+    return ReasoningOptimum(best, local(with_effort(params, lax.stop_gradient(best))), place)
 
 
-def _with(params: Any, effort: Any) -> Any:
+def named_objective(objective: str | Objective) -> Objective:
+    """Return an objective by its name; a function is its own.
+
+    **Raises:** `ValueError` for an unknown name.
+    """
+    if not isinstance(objective, str):
+        return objective
+    if objective not in _OBJECTIVES:
+        raise ValueError(f"'{objective}' is not an objective; take one of {', '.join(_OBJECTIVES)}, or a function.")
+    return _OBJECTIVES[objective]
+
+
+def with_effort(params: Any, effort: Any) -> Any:
+    """Return parameters with another tau_r in ktok/step."""
     return replace(params, {"reasoning_tokens": effort})
 
 
-def _slope(function: Callable[[Any], Any], effort: Any) -> tuple[Any, Any]:
+def slope_at(function: Callable[[Any], Any], effort: Any) -> tuple[Any, Any]:
     """Return the value and the derivative."""
     return jax.jvp(function, (effort,), (jnp.ones_like(effort),))
 
@@ -152,7 +167,7 @@ def _polish(function: Callable[[Any], Any], effort: Any, cell: Any) -> tuple[Any
 
     def step(_: Any, state: Any) -> Any:
         effort, *_ = state
-        slope, bend = _slope(lambda effort: _slope(function, effort)[1], effort)
+        slope, bend = slope_at(lambda effort: slope_at(function, effort)[1], effort)
         change = jnp.clip(-slope / jnp.where(bend == 0.0, 1.0, bend), -cell, cell)
         return effort + change, jnp.abs(change), bend
 
@@ -160,8 +175,8 @@ def _polish(function: Callable[[Any], Any], effort: Any, cell: Any) -> tuple[Any
     return inner, bend, (bend < 0.0) & (change < 1e-2 * cell) & (jnp.abs(inner - effort) <= cell)
 
 
-def _close_in(function: Callable[[Any], Any], low: Any, high: Any) -> tuple[Any, Any, Any]:
-    """Return the best point of nested grids, the width of their last cell, and whether it is at an end."""
+def close_in(function: Callable[[Any], Any], low: Any, high: Any) -> tuple[Any, Any, Any]:
+    """Return the best point of nested grids on [low, high], the width of their last cell, and an `Optimum` code."""
     share = jnp.linspace(0.0, 1.0, _POINTS, dtype=low.dtype)
 
     def zoom(_: Any, state: Any) -> Any:
