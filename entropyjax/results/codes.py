@@ -60,6 +60,17 @@ class Optimum(enum.IntEnum):
     NONE = 4
 
 
+class Validity(enum.IntEnum):
+    """Whether the theory of rare escapes speaks of a parameter point."""
+
+    VALID = 0
+    LOW_BARRIER = 1
+    NO_SADDLE = 2
+    NO_NOISE = 3
+    SPIRAL = 4
+    NOT_CONVERGED = 5
+
+
 _PAIRS: tuple[tuple[enum.IntEnum, str], ...] = (
     (Outcome.RESOLVED, "The task was resolved before the horizon and before any collapse."),
     (Outcome.COLLAPSED, "Focus was reached and then lost before the task was resolved."),
@@ -88,6 +99,12 @@ _PAIRS: tuple[tuple[enum.IntEnum, str], ...] = (
     (Optimum.UPPER_END, "The objective is largest at the upper end of the range."),
     (Optimum.EDGE, "The objective is largest where the focused fixed point vanishes or another takes over."),
     (Optimum.NONE, "The objective is nowhere finite in the range."),
+    (Validity.VALID, "Escapes are rare: the barrier is at least three times the noise."),
+    (Validity.LOW_BARRIER, "The barrier is less than three times the noise: the time is no more than its size."),
+    (Validity.NO_SADDLE, "There are not two stable fixed points with a saddle between them, so nothing to escape over."),
+    (Validity.NO_NOISE, "Focus or context has no noise of its own, and the path of least action needs both."),
+    (Validity.SPIRAL, "A fixed point is a spiral, whose path of least action winds; it is not worked out."),
+    (Validity.NOT_CONVERGED, "Newton's method did not find the path of least action; use float64."),
 )
 # Codes of different kinds are equal as numbers, so the kind is part of the key.
 _SENTENCES: dict[tuple[type[enum.IntEnum], enum.IntEnum], str] = {

@@ -11,7 +11,7 @@ class Basis(NamedTuple):
     """Polynomials of degree M through their values at M + 1 `nodes`, 0 and 1 included.
 
     **Attributes:** `values`, `slopes`: matrices from nodal values to values and derivatives at the quadrature `points`;
-    `weights`: of Gauss's rule there; `derivative`: matrix to the derivatives at the nodes.
+    `weights`: of Gauss's rule there; `derivative`, `integral`: matrices to the derivatives and to the integrals from 0 at the nodes.
     """
 
     nodes: Any
@@ -20,6 +20,7 @@ class Basis(NamedTuple):
     weights: Any
     values: Any
     slopes: Any
+    integral: Any
 
 
 @functools.cache
@@ -34,9 +35,17 @@ def _basis(degree: int, count: int) -> Basis:
     np.fill_diagonal(derivative, -derivative.sum(1))
     root, gauss = np.polynomial.legendre.leggauss(count)
     points = 0.5 * (1.0 + root)
-    share = weight[None, :] / (points[:, None] - nodes[None, :])
-    values = share / share.sum(1, keepdims=True)
-    return Basis(nodes, derivative, points, 0.5 * gauss, values, values @ derivative)
+    within = nodes[1:, None] * points
+    integral = nodes[1:, None] * np.einsum("g,kgj->kj", 0.5 * gauss, _interpolation(nodes, weight, within))
+    values = _interpolation(nodes, weight, points)
+    integral = np.concatenate([np.zeros((1, degree + 1)), integral])
+    return Basis(nodes, derivative, points, 0.5 * gauss, values, values @ derivative, integral)
+
+
+def _interpolation(nodes: np.ndarray, weight: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Return the values of Lagrange's polynomials at `points` none of which is a node."""
+    share = weight / (points[..., None] - nodes)
+    return share / share.sum(-1, keepdims=True)
 
 
 def basis(degree: int, dtype: Any, count: int | None = None) -> Basis:

@@ -47,10 +47,36 @@ def instanton(plane: Plane, basis: Basis) -> Instanton:
         path, tangent = _path(inner, basis.points, basis.values, basis.slopes)
         return basis.weights @ jax.vmap(lambda z, v: _cost(plane, z, v))(path, tangent)
 
-    inner, converged = _minimise(action, jnp.zeros(basis.nodes.shape[0] - 2, basis.nodes.dtype))
+    inner, converged = _minimise(action, _first(plane, action, basis.nodes[1:-1]))
     path, tangent = _path(inner, basis.nodes, jnp.eye(basis.nodes.shape[0], dtype=inner.dtype), basis.derivative)
     momentum, pace = jax.vmap(lambda z, v: _momentum(plane, z, v))(path, tangent)
     return Instanton(action(inner), path, tangent, momentum, pace, converged)
+
+
+def _first(plane: Plane, action: Any, along: Any) -> Any:
+    """Return the path to start from: the line, or that on which one component is at rest, whichever has least action.
+
+    Where one component is much faster than the other, the path of least action is close to its nullcline.
+    """
+    reach = jnp.minimum(along, 1.0 - along)
+
+    def nullcline(component: int) -> Any:
+        def drift(swing: Any) -> Any:
+            points = jnp.stack([along + swing, along - swing], -1)
+            return jax.vmap(plane.drift)(points)[:, component]
+
+        rises = drift(reach) > drift(-reach)
+
+        def halve(_: Any, bracket: Any) -> Any:
+            low, high = bracket
+            middle = 0.5 * (low + high)
+            below = (drift(middle) < 0.0) == rises
+            return jnp.where(below, middle, low), jnp.where(below, high, middle)
+
+        return lax.fori_loop(0, 30, halve, (-reach, reach))[0]
+
+    candidates = jnp.stack([jnp.zeros_like(along), nullcline(0), nullcline(1)])
+    return candidates[jnp.argmin(jax.vmap(action)(candidates))]
 
 
 def _path(inner: Any, along: Any, values: Any, slopes: Any) -> tuple[Any, Any]:
@@ -81,23 +107,23 @@ def inverted(matrix: Float[Array, "2 2"]) -> Float[Array, "2 2"]:
 
 def _minimise(function: Any, start: Any) -> tuple[Any, Any]:
     """Return the minimum of a function by Newton's method with Levenberg's damping, and whether it came to rest."""
-    gradient, hessian = jax.grad(function), jax.hessian(function)
+    gradient = jax.grad(function)
     tolerance = 1e3 * float(jnp.finfo(start.dtype).eps)
     eye = jnp.eye(start.shape[0], dtype=start.dtype)
 
     def test(state: Any) -> Any:
-        *_, moving, count = state
-        return moving & (count < _ROUNDS)
+        _, value, _, moving, count = state
+        return moving & (count < _ROUNDS) & jnp.isfinite(value)
 
     def step(state: Any) -> Any:
         at, value, damping, _, count = state
-        slope, bend = gradient(at), hessian(at)
+        bend, slope = jax.jacfwd(lambda y: (gradient(y),) * 2, has_aux=True)(at)
         size = jnp.max(jnp.abs(jnp.diagonal(bend)))
         move = -jnp.linalg.solve(bend + damping * size * eye, slope)
         trial, expected = function(at + move), -0.5 * slope @ move
         # What rounding decides is no longer asked.
         done = (damping < 1e-6) & (jnp.abs(expected) <= tolerance * jnp.abs(value))
-        better = done | (trial <= value)
+        better = done | (trial <= value + tolerance * jnp.abs(value))
         damping = jnp.where(better, 0.1 * damping, jnp.maximum(8.0 * damping, 1e-6))
         return jnp.where(better, at + move, at), jnp.where(better, trial, value), damping, ~done, count + 1
 
