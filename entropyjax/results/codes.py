@@ -65,10 +65,11 @@ class Validity(enum.IntEnum):
 
     VALID = 0
     LOW_BARRIER = 1
-    NO_SADDLE = 2
-    NO_NOISE = 3
-    SPIRAL = 4
-    NOT_CONVERGED = 5
+    SHALLOW_WELL = 2
+    NO_SADDLE = 3
+    NO_NOISE = 4
+    SPIRAL = 5
+    NOT_CONVERGED = 6
 
 
 _PAIRS: tuple[tuple[enum.IntEnum, str], ...] = (
@@ -101,7 +102,11 @@ _PAIRS: tuple[tuple[enum.IntEnum, str], ...] = (
     (Optimum.NONE, "The objective is nowhere finite in the range."),
     (Validity.VALID, "Escapes are rare: the barrier is at least three times the noise."),
     (Validity.LOW_BARRIER, "The barrier is less than three times the noise: the time is no more than its size."),
-    (Validity.NO_SADDLE, "There are not two stable fixed points with a saddle between them, so nothing to escape over."),
+    (Validity.SHALLOW_WELL, "The well beyond the saddle is shallower than the noise, as near the fold where it ends."),
+    (
+        Validity.NO_SADDLE,
+        "There are no two stable fixed points with a saddle between them, so no escape.",
+    ),
     (Validity.NO_NOISE, "Focus or context has no noise of its own, and the path of least action needs both."),
     (Validity.SPIRAL, "A fixed point is a spiral, whose path of least action winds; it is not worked out."),
     (Validity.NOT_CONVERGED, "Newton's method did not find the path of least action; use float64."),

@@ -10,8 +10,12 @@ import numpy as np
 class Basis(NamedTuple):
     """Polynomials of degree M through their values at M + 1 `nodes`, 0 and 1 included.
 
-    **Attributes:** `values`, `slopes`: matrices from nodal values to values and derivatives at the quadrature `points`;
-    `weights`: of Gauss's rule there; `derivative`, `integral`: matrices to the derivatives and to the integrals from 0 at the nodes.
+    **Attributes:**
+
+    - `values`, `slopes`: matrices from nodal values to values and derivatives at the quadrature `points`.
+    - `weights`: of Gauss's rule at the `points`.
+    - `derivative`, `integral`: matrices to the derivatives and to the integrals from 0 at the nodes.
+    - `inner_weights`: of Fejer's second rule, at the nodes without 0 and 1.
     """
 
     nodes: Any
@@ -21,6 +25,7 @@ class Basis(NamedTuple):
     values: Any
     slopes: Any
     integral: Any
+    inner_weights: Any
 
 
 @functools.cache
@@ -39,7 +44,10 @@ def _basis(degree: int, count: int) -> Basis:
     integral = nodes[1:, None] * np.einsum("g,kgj->kj", 0.5 * gauss, _interpolation(nodes, weight, within))
     values = _interpolation(nodes, weight, points)
     integral = np.concatenate([np.zeros((1, degree + 1)), integral])
-    return Basis(nodes, derivative, points, 0.5 * gauss, values, values @ derivative, integral)
+    # The polynomials through the inner nodes alone.
+    inside = weight[1:-1] * np.sin(np.pi * order[1:-1] / degree) ** 2
+    inner_weights = 0.5 * gauss @ _interpolation(nodes[1:-1], inside, points)
+    return Basis(nodes, derivative, points, 0.5 * gauss, values, values @ derivative, integral, inner_weights)
 
 
 def _interpolation(nodes: np.ndarray, weight: np.ndarray, points: np.ndarray) -> np.ndarray:

@@ -50,39 +50,31 @@ def log_amplitude(plane: Plane, path: Instanton, basis: Basis) -> tuple[Any, Any
 
     first, last = across(0), across(-1)
 
-    def residual(inner: Any) -> Any:
-        whole = jnp.concatenate([first[None], inner, last[None]])
-        curvature = jax.vmap(_assemble)(tangent, normal, force, whole)
+    def residual(w: Any, slope: Any, node: Any) -> Any:
+        ((zz, zp), (pz, pp)), tangent, n, force, turn, pace = node
+        q = _assemble(tangent, n, force, w)
+        return pace * slope + n @ (zz + zp @ q + q @ pz + q @ pp @ q) @ n - 2.0 * pace * (n @ q @ turn)
 
-        def one(h: Any, q: Any, n: Any, turn: Any, pace: Any, slope: Any) -> Any:
-            (zz, zp), (pz, pp) = h
-            change = zz + zp @ q + q @ pz + q @ pp @ q
-            return pace * slope + n @ change @ n - 2.0 * pace * (n @ q @ turn)
+    nodes = (hessians, tangent, normal, force, turning, path.pace)
+    rule = jax.vmap(jax.value_and_grad(residual, (0, 1)))
 
-        return jax.vmap(one)(hessians, curvature, normal, turning, path.pace, basis.derivative @ whole)[1:-1]
+    def newton(_: Any, state: Any) -> Any:
+        w, _ = state
+        value, (by_w, by_slope) = rule(w, basis.derivative @ w, nodes)
+        matrix = jnp.diag(by_w) + by_slope[:, None] * basis.derivative
+        move = jnp.pad(-jnp.linalg.solve(matrix[1:-1, 1:-1], value[1:-1]), 1)
+        return w + move, jnp.max(jnp.abs(move))
 
-    inner = first + (last - first) * basis.nodes[1:-1]
-    inner, move = lax.fori_loop(0, _NEWTON, lambda _, state: _newton(residual, state[0]), (inner, inner))
-    whole = jnp.concatenate([first[None], inner, last[None]])
-    good = jnp.max(jnp.abs(move)) <= float(jnp.finfo(inner.dtype).eps) ** 0.5 * jnp.max(jnp.abs(whole))
-    return -_transport(plane, path, basis, force, whole), good
+    w = first + (last - first) * basis.nodes
+    w, move = lax.fori_loop(0, _NEWTON, newton, (w, jnp.abs(first)))
+    settled = move <= float(jnp.finfo(w.dtype).eps) ** 0.5 * jnp.max(jnp.abs(w))
 
+    def loss(node: Any, w: Any) -> Any:
+        ((_, zp), (_, pp)), tangent, n, force, _, pace = node
+        return (jnp.trace(zp) + 0.5 * jnp.trace(pp @ _assemble(tangent, n, force, w))) / pace
 
-def _newton(residual: Any, at: Any) -> tuple[Any, Any]:
-    move = -jnp.linalg.solve(jax.jacfwd(residual)(at), residual(at))
-    return at + move, move
-
-
-def _transport(plane: Plane, path: Instanton, basis: Basis, force: Any, across: Any) -> Any:
-    """Return the integral of tr H_zp + tr(a Q) / 2 over time, by a rule that avoids the ends, where it is 0 / 0."""
-
-    def one(z: Any, p: Any, tangent: Any, force: Any, across: Any, pace: Any) -> Any:
-        (_, zp), (_, pp) = _hessian(plane, z, p)
-        normal = jnp.stack([-tangent[1], tangent[0]])
-        return (jnp.trace(zp) + 0.5 * jnp.trace(pp @ _assemble(tangent, normal, force, across))) / pace
-
-    parts = (path.path, path.momentum, path.tangent, force, across, path.pace)
-    return basis.weights @ jax.vmap(one)(*(basis.values @ part for part in parts))
+    # At the ends it is 0 / 0, so the rule has no nodes there.
+    return -basis.inner_weights @ jax.vmap(loss)(*jax.tree.map(lambda leaf: leaf[1:-1], (nodes, w))), settled
 
 
 def _assemble(tangent: Any, normal: Any, force: Any, across: Any) -> Matrix:

@@ -22,6 +22,9 @@ DEGREE = 17
 LOW = 3.0
 """Barrier, in units of the noise, below which escapes are not rare."""
 
+SHALLOW = 1.0
+"""Barrier of the way back, in units of the noise, below which the saddle is not apart from the collapsed well."""
+
 
 class Rate(eqx.Module):
     """Escape from a stable point past a saddle.
@@ -47,7 +50,7 @@ class Escape(eqx.Module):
 
     - `mean_time`: in steps until it is in the collapsed well; NaN where `status` says why there is none.
     - `barrier`: dV, with which the time grows as exp(dV); a pure number.
-    - `log_amplitude`: as in `Rate`.
+    - `recovery_time`, `recovery_barrier`: the same of the way back.
     - `status`: a `Validity` code.
     - `relaxation`: slowest time in steps on which it settles at the focused fixed point or falls off the saddle.
     - `focused`, `saddle`, `collapsed`: (x, c) in nat and ktok along a last axis.
@@ -55,7 +58,8 @@ class Escape(eqx.Module):
 
     mean_time: Any
     barrier: Any
-    log_amplitude: Any
+    recovery_time: Any
+    recovery_barrier: Any
     status: Any
     relaxation: Any
     focused: Any
@@ -122,20 +126,22 @@ def escape(model: AbstractModel, params: Any, *, dtype: Any = None) -> Escape:
     plane = plane_of(model, params)
     found = equilibria(model, params)
     focused, saddle, collapsed = jnp.stack([found.state.focus, found.state.context], axis=-1)[:3]
-    rate = escape_rate(plane, focused, saddle)
-    status = _status(found, plane.covariance(focused), rate)
-    known = status <= Validity.LOW_BARRIER
-    values = (rate.mean_time, rate.barrier, rate.log_amplitude)
-    time, barrier, amplitude = (jnp.where(known, value, jnp.nan) for value in values)
+    starts = jnp.stack([focused, collapsed])
+    rate = jax.vmap(lambda start: escape_rate(plane, start, saddle))(starts)
+    status = _status(found, jax.vmap(plane.covariance)(starts), rate)
+    known = status <= Validity.SHALLOW_WELL
+    time, barrier = (jnp.where(known, value, jnp.nan) for value in (rate.mean_time, rate.barrier))
     slowest = jnp.min(jnp.abs(jnp.real(found.spectrum.pair[:2])))
-    return Escape(time, barrier, amplitude, status, 1.0 / slowest, focused, saddle, collapsed)
+    return Escape(time[0], barrier[0], time[1], barrier[1], status, 1.0 / slowest, focused, saddle, collapsed)
 
 
-def _status(found: Equilibria, covariance: Any, rate: Rate) -> Any:
-    code = jnp.where(rate.barrier < LOW, Validity.LOW_BARRIER, Validity.VALID)
-    code = jnp.where(rate.converged & jnp.isfinite(rate.mean_time), code, Validity.NOT_CONVERGED)
-    code = jnp.where(jnp.any(found.kind[:2] == Kind.STABLE_SPIRAL), Validity.SPIRAL, code)
-    code = jnp.where(_determinant(covariance) > 0.0, code, Validity.NO_NOISE)
+def _status(found: Equilibria, covariances: Any, rate: Rate) -> Any:
+    """Return a `Validity` code; `rate` holds that of the escape and that of the way back."""
+    code = jnp.where(rate.barrier[1] < SHALLOW, Validity.SHALLOW_WELL, Validity.VALID)
+    code = jnp.where(rate.barrier[0] < LOW, Validity.LOW_BARRIER, code)
+    code = jnp.where(jnp.all(rate.converged & jnp.isfinite(rate.mean_time)), code, Validity.NOT_CONVERGED)
+    code = jnp.where(jnp.any(found.kind == Kind.STABLE_SPIRAL), Validity.SPIRAL, code)
+    code = jnp.where(jnp.all(jax.vmap(_determinant)(covariances) > 0.0), code, Validity.NO_NOISE)
     # A third stable fixed point would make the collapsed well another one.
     return jnp.where(found.count == 3, code, Validity.NO_SADDLE).astype(jnp.int32)
 

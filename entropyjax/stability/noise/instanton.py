@@ -1,5 +1,6 @@
 """The instanton: the path of least action from a stable fixed point to a saddle."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -42,54 +43,84 @@ def instanton(plane: Plane, basis: Basis) -> Instanton:
 
     **Arguments:** `plane`: with a stable point at (0, 0) and a saddle at (1, 1); `basis`: by its degree the accuracy.
     """
+    values, slopes = basis.values[:, 1:-1], basis.slopes[:, 1:-1]
 
-    def action(inner: Float[Array, " inner"]) -> Any:
-        path, tangent = _path(inner, basis.points, basis.values, basis.slopes)
-        return basis.weights @ jax.vmap(lambda z, v: _cost(plane, z, v))(path, tangent)
+    def action(inner: Float[Array, " inner"]) -> Quadratic:
+        here = jnp.stack([values @ inner, slopes @ inner], -1)
+        # y enters by its value and slope at each point, so 2 x 2 derivatives there make up the whole of them.
+        cost, (slope, bend) = jax.vmap(lambda r, at: _cost_and_derivatives(plane, r, at))(basis.points, here)
+        rows, weights = jnp.stack([values, slopes], 1), basis.weights
+        return Quadratic(
+            weights @ cost,
+            jnp.einsum("g,gi,gij->j", weights, slope, rows),
+            jnp.einsum("g,gij,gik,gjl->kl", weights, bend, rows, rows),
+        )
 
-    inner, converged = _minimise(action, _first(plane, action, basis.nodes[1:-1]))
-    path, tangent = _path(inner, basis.nodes, jnp.eye(basis.nodes.shape[0], dtype=inner.dtype), basis.derivative)
+    inner, least, converged = _minimise(action, _first(plane, basis, basis.nodes[1:-1]))
+    bend = jnp.pad(inner, 1)
+    here = jnp.stack([bend, basis.derivative @ bend], -1)
+    path, tangent = jax.vmap(_place)(basis.nodes, here)
     momentum, pace = jax.vmap(lambda z, v: _momentum(plane, z, v))(path, tangent)
-    return Instanton(action(inner), path, tangent, momentum, pace, converged)
+    return Instanton(least, path, tangent, momentum, pace, converged)
 
 
-def _first(plane: Plane, action: Any, along: Any) -> Any:
-    """Return the path to start from: the line, or that on which one component is at rest, whichever has least action.
+class Quadratic(NamedTuple):
+    """A function to second order: its value, gradient and Hessian."""
 
-    Where one component is much faster than the other, the path of least action is close to its nullcline.
-    """
-    reach = jnp.minimum(along, 1.0 - along)
-
-    def nullcline(component: int) -> Any:
-        def drift(swing: Any) -> Any:
-            points = jnp.stack([along + swing, along - swing], -1)
-            return jax.vmap(plane.drift)(points)[:, component]
-
-        rises = drift(reach) > drift(-reach)
-
-        def halve(_: Any, bracket: Any) -> Any:
-            low, high = bracket
-            middle = 0.5 * (low + high)
-            below = (drift(middle) < 0.0) == rises
-            return jnp.where(below, middle, low), jnp.where(below, high, middle)
-
-        return lax.fori_loop(0, 30, halve, (-reach, reach))[0]
-
-    candidates = jnp.stack([jnp.zeros_like(along), nullcline(0), nullcline(1)])
-    return candidates[jnp.argmin(jax.vmap(action)(candidates))]
+    value: Any
+    gradient: Any
+    hessian: Any
 
 
-def _path(inner: Any, along: Any, values: Any, slopes: Any) -> tuple[Any, Any]:
-    zero = jnp.zeros((1,), inner.dtype)
-    bend = jnp.concatenate([zero, inner, zero])
-    swing, turn = values @ bend, slopes @ bend
-    return jnp.stack([along + swing, along - swing], -1), jnp.stack([1.0 + turn, 1.0 - turn], -1)
+def _place(along: Any, here: Any) -> tuple[Point, Point]:
+    """Return z and dz/dr where y and dy/dr are `here`."""
+    swing, turn = here
+    return jnp.stack([along + swing, along - swing]), jnp.stack([1.0 + turn, 1.0 - turn])
 
 
-def _cost(plane: Plane, point: Point, tangent: Point) -> Any:
+def _cost(plane: Plane, along: Any, here: Any) -> Any:
+    point, tangent = _place(along, here)
     drift, inverse = plane.drift(point), inverted(plane.covariance(point))
     pull, push = inverse @ drift, inverse @ tangent
     return jnp.sqrt(tangent @ push) * jnp.sqrt(drift @ pull) - tangent @ pull
+
+
+def _cost_and_derivatives(plane: Plane, along: Any, here: Any) -> tuple[Any, tuple[Any, Any]]:
+    def gradient(at: Any) -> tuple[Any, Any]:
+        value, slope = jax.value_and_grad(lambda at: _cost(plane, along, at))(at)
+        return slope, (value, slope)
+
+    bend, (value, slope) = jax.jacfwd(gradient, has_aux=True)(here)
+    return value, (slope, bend)
+
+
+def _first(plane: Plane, basis: Basis, along: Any) -> Any:
+    """Return y to start from: 0, or that where one component is at rest if the path along it has less action.
+
+    Where one component is much faster than the other, the path of least action is close to its nullcline.
+    """
+
+    def drift(swing: Any) -> Any:
+        points = jnp.stack([along + swing, along - swing], -1)
+        return jnp.diagonal(jax.vmap(jax.vmap(plane.drift))(points), axis1=0, axis2=2).T
+
+    reach = jnp.stack([jnp.minimum(along, 1.0 - along)] * 2)
+    rises = drift(reach) > drift(-reach)
+
+    def halve(_: Any, bracket: Any) -> Any:
+        low, high = bracket
+        middle = 0.5 * (low + high)
+        below = (drift(middle) < 0.0) == rises
+        return jnp.where(below, middle, low), jnp.where(below, high, middle)
+
+    nullclines = lax.fori_loop(0, 30, halve, (-reach, reach))[0]
+    candidates = jnp.pad(nullclines, ((1, 0), (0, 0)))
+
+    def action(inner: Any) -> Any:
+        here = jnp.stack([basis.values[:, 1:-1] @ inner, basis.slopes[:, 1:-1] @ inner], -1)
+        return basis.weights @ jax.vmap(lambda r, at: _cost(plane, r, at))(basis.points, here)
+
+    return candidates[jnp.argmin(lax.map(action, candidates))]
 
 
 def _momentum(plane: Plane, point: Point, tangent: Point) -> tuple[Any, Any]:
@@ -105,29 +136,31 @@ def inverted(matrix: Float[Array, "2 2"]) -> Float[Array, "2 2"]:
     return jnp.stack([jnp.stack([d, -b]), jnp.stack([-c, a])]) / (a * d - b * c)
 
 
-def _minimise(function: Any, start: Any) -> tuple[Any, Any]:
-    """Return the minimum of a function by Newton's method with Levenberg's damping, and whether it came to rest."""
-    gradient = jax.grad(function)
+def _minimise(function: Callable[[Any], Quadratic], start: Any) -> tuple[Any, Any, Any]:
+    """Return where a function is least, its value, and whether Newton's method with damping came to rest."""
     tolerance = 1e3 * float(jnp.finfo(start.dtype).eps)
     eye = jnp.eye(start.shape[0], dtype=start.dtype)
 
     def test(state: Any) -> Any:
-        _, value, _, moving, count = state
-        return moving & (count < _ROUNDS) & jnp.isfinite(value)
+        _, near, _, moving, count = state
+        return moving & (count < _ROUNDS) & ~jnp.isnan(near.value)
 
     def step(state: Any) -> Any:
-        at, value, damping, _, count = state
-        bend, slope = jax.jacfwd(lambda y: (gradient(y),) * 2, has_aux=True)(at)
-        size = jnp.max(jnp.abs(jnp.diagonal(bend)))
-        move = -jnp.linalg.solve(bend + damping * size * eye, slope)
-        trial, expected = function(at + move), -0.5 * slope @ move
+        at, near, damping, _, count = state
+        size = jnp.max(jnp.abs(jnp.diagonal(near.hessian)))
+        move = -jnp.linalg.solve(near.hessian + damping * size * eye, near.gradient)
+        trial, expected = function(at + move), -0.5 * near.gradient @ move
+        slack = tolerance * jnp.abs(near.value)
         # What rounding decides is no longer asked.
-        done = (damping < 1e-6) & (jnp.abs(expected) <= tolerance * jnp.abs(value))
-        better = done | (trial <= value + tolerance * jnp.abs(value))
+        done = (damping < 1e-6) & (jnp.abs(expected) <= slack)
+        better = done | ~(trial.value > near.value + slack)
         damping = jnp.where(better, 0.1 * damping, jnp.maximum(8.0 * damping, 1e-6))
-        return jnp.where(better, at + move, at), jnp.where(better, trial, value), damping, ~done, count + 1
+        at, near = jax.tree.map(lambda new, old: jnp.where(better, new, old), (at + move, trial), (at, near))
+        return at, near, damping, ~done, count + 1
 
-    first = jnp.asarray(1e-2, start.dtype)
-    state = (start, function(start), first, jnp.asarray(True), jnp.zeros((), jnp.int32))
-    at, value, _, moving, _ = lax.while_loop(test, step, state)
-    return at, ~moving & jnp.isfinite(value)
+    # The first round goes nowhere and finds the value.
+    one = jnp.ones((), start.dtype)
+    unknown = Quadratic(jnp.inf * one, 0.0 * start, eye)
+    state = (start, unknown, 1e-2 * one, jnp.asarray(True), jnp.zeros((), jnp.int32))
+    at, near, _, moving, _ = lax.while_loop(test, step, state)
+    return at, near.value, ~moving & jnp.isfinite(near.value)

@@ -34,7 +34,7 @@ def scaled_noise(params: Any, scale: Any) -> Any:
 
 
 def frozen(params: Any) -> Any:
-    """Return the parameters with kappa = 0: nothing is resolved, s stays at s(0), and the noise acts on (x, c) alone."""
+    """Return the parameters with kappa = 0: s stays at s(0), and the noise acts on (x, c) alone."""
     return replace(params, {"resolution_rate": 0.0 * jnp.asarray(params.resolution_rate)})
 
 
@@ -46,8 +46,8 @@ def plane_of(model: AbstractModel, params: Any) -> Plane:
     rest, zero = model.initial_state(params), jnp.zeros((), jnp.result_type(float))
     if jnp.ndim(rest.focus) or jnp.ndim(rest.context):
         raise NoiseError(
-            f"{type(model).__name__} has {jnp.size(rest.focus)} logits and {jnp.size(rest.context)} contexts; escape is "
-            "worked out for one of each: take a model on the gap x, such as the star or the mesh."
+            f"{type(model).__name__} has {jnp.size(rest.focus)} logits and {jnp.size(rest.context)} contexts; escape "
+            "is worked out for one of each: take a model on the gap x, such as the star or the mesh."
         )
 
     def at(point: Point) -> Any:

@@ -1,6 +1,5 @@
-"""Escapes in ensembles that start at the focused fixed point."""
+"""Ensembles in which nothing is resolved, and their collapses."""
 
-import dataclasses
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -8,14 +7,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from entropyjax.ensemble import Accumulator, Ensemble, Statistics, make_plan, run_chunks
+from entropyjax.ensemble import Accumulator, Ensemble, make_plan, run_chunks
 from entropyjax.ensemble.plan import DEFAULTS
 from entropyjax.models import AbstractModel
 from entropyjax.params import replace
 from entropyjax.records import Calibration
 from entropyjax.results import Outcome
 from entropyjax.solve import METHODS, Criteria, Grid
-from entropyjax.stability.noise.plane import NoiseError, frozen
+from entropyjax.stability.noise.plane import NoiseError
+
+_CRITERIA = Criteria()
 
 
 class Runs(eqx.Module):
@@ -57,51 +58,52 @@ class Runs(eqx.Module):
             )
 
 
-class Escapes(NamedTuple):
+class Collapses(NamedTuple):
     """What the trajectories of each parameter point did by the horizon, as counts on the host.
 
-    `histogram` holds escapes in equal bins of time, `escaped` their number among `trials` that did not fail.
+    `histogram` holds collapses in equal bins of time, `collapsed` the trajectories with that outcome among the `trials`
+    that did not fail.
     """
 
     histogram: np.ndarray
-    escaped: np.ndarray
+    collapsed: np.ndarray
     trials: np.ndarray
     failed: np.ndarray
 
 
-def simulate_escapes(model: AbstractModel, params: Any, focused: Any, level: Any, runs: Runs) -> Escapes:
-    """Run ensembles from focused fixed points at kappa = 0 and count those whose focus reaches a level.
+def arrival(level: Any) -> Criteria:
+    """Return criteria by which a collapse is the first time at which h >= `level`.
 
-    An escape is the first time at which h >= `level`. With h at the collapsed fixed point it is the arrival there, to
-    which the theory speaks: a path that only touches the separatrix may still come back.
-
-    **Arguments:** `params`: leaves that broadcast to one axis of parameter points; `focused`: (x, c) where the
-    trajectories start, of shape (points, 2); `level`: of h in (0, 1), one for each point.
+    With h at the collapsed fixed point it is the arrival there, of which the theory of escapes speaks: of the paths
+    that reach the separatrix, half return.
     """
-    values = {"initial_focus": focused[:, 0], "initial_context": focused[:, 1]}
-    arrived = Criteria(dwell=0.0, hysteresis=0.0)
-    return _escapes(count(model, replace(params, values), runs, arrived, {"collapse_threshold": level}))
+    return Criteria(collapse_threshold=level, dwell=0.0, hysteresis=0.0)
 
 
-def count(
-    model: AbstractModel, params: Any, runs: Runs, criteria: Criteria, swept: dict[str, np.ndarray] | None = None
-) -> Statistics:
-    """Return the statistics of one ensemble at kappa = 0 for each parameter point, on the host.
+def simulate_collapses(
+    model: AbstractModel, params: Any, runs: Runs, criteria: Criteria = _CRITERIA, *, resolving: bool = False
+) -> Collapses:
+    """Run an ensemble for each parameter point, from the start that it describes, and count collapses.
 
-    **Arguments:** `criteria`: what counts as collapsed; `swept`: criteria that differ between points, by name.
+    **Arguments:** `params`, `criteria`: what differs between points has one axis, of them; `resolving`: whether kappa
+    is that of `params`, which hides collapses, and not 0.
+
+    **Raises:** `NoiseError` or `EnsembleError` for runs that cannot be.
     """
     runs.check()
-    params = frozen(params)
-    names = [name for name in params.specs() if np.ndim(getattr(params, name))]
-    cells = {name: np.asarray(getattr(params, name), float) for name in names}
+    params = params if resolving else replace(params, {"resolution_rate": 0.0})
+    cells = varying(params)
+    (size,) = {len(column) for column in cells.values()} or {1}
+    # All criteria differ between cells, so that one program serves every definition.
+    columns = {name: np.broadcast_to(np.asarray(value, float), (size,)) for name, value in vars(criteria).items()}
     ensemble = Ensemble(
         model=model,
         method=METHODS.get(runs.method)(),
         grid=Grid.with_step(runs.horizon, 1, runs.step),
         constants=replace(params, {name: float(column[0]) for name, column in cells.items()}),
         cells=cells,
-        criteria=criteria,
-        cell_criteria={} if swept is None else {name: np.asarray(column, float) for name, column in swept.items()},
+        criteria=_CRITERIA,
+        cell_criteria=columns,
         population={},
         replicates=runs.replicates,
         key=jax.random.key(runs.seed),
@@ -112,18 +114,19 @@ def count(
     totals = Accumulator(ensemble.n_cells, plan.blocks)
     for start, _, part in run_chunks(ensemble, plan, range(plan.chunks)):
         totals.add(start, part)
-    return totals.cells
+    found = totals.cells
+    failed = found.failures[:, 1:].sum(-1)
+    return Collapses(found.collapse_histogram, found.outcomes[:, Outcome.COLLAPSED], found.outcomes.sum(-1), failed)
 
 
-def _escapes(statistics: Statistics) -> Escapes:
-    outcomes = np.asarray(statistics.outcomes)
-    failed = np.asarray(statistics.failures)[:, 1:].sum(-1)
-    return Escapes(statistics.collapse_histogram, outcomes[:, Outcome.COLLAPSED], outcomes.sum(-1), failed)
+def varying(params: Any) -> dict[str, np.ndarray]:
+    """Return the parameters that have an axis, by name."""
+    return {name: np.asarray(getattr(params, name), float) for name in params.specs() if np.ndim(getattr(params, name))}
 
 
 def points_of(params: Any) -> tuple[tuple[int, ...], Any]:
-    """Return the shape of a batch of parameter points, and the parameters with the batch as one axis."""
-    shape = np.broadcast_shapes(*(np.shape(leaf) for leaf in jax.tree.leaves(params)))
-    varying = {name: getattr(params, name) for name in params.specs() if np.ndim(getattr(params, name))}
-    flat = {name: np.broadcast_to(np.asarray(value, float), shape).ravel() for name, value in varying.items()}
-    return shape, dataclasses.replace(params, **flat)
+    """Return the shape of a batch of parameter points, and the parameters with that batch as one axis."""
+    named = varying(params)
+    shape = np.broadcast_shapes(*(column.shape for column in named.values()))
+    named = named or {"n_agents": np.asarray(params.n_agents, float)}
+    return shape, replace(params, {name: np.broadcast_to(column, shape).ravel() for name, column in named.items()})
