@@ -4,7 +4,6 @@ from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from entropyjax.ensemble import TIME_BINS, wilson_interval
@@ -12,11 +11,12 @@ from entropyjax.models import AbstractModel
 from entropyjax.params import replace
 from entropyjax.results import Validity, describe
 from entropyjax.solve import Criteria
-from entropyjax.stability.noise.escape import Escape, escape
+from entropyjax.stability.noise.escape import Escape
 from entropyjax.stability.noise.exposure import Exposure, exposure
-from entropyjax.stability.noise.simulate import Collapses, Runs, arrival, points_of, simulate_collapses, varying
+from entropyjax.stability.noise.points import points_of, theory_of, varying
+from entropyjax.stability.noise.simulate import Collapses, Runs, arrival, simulate_collapses
 
-_CRITERIA = Criteria()
+_RUNS, _CRITERIA = Runs(), Criteria()
 
 BURN_IN = 3.0
 """Relaxation times at the start that the estimate leaves out, and at most half of the horizon."""
@@ -95,7 +95,7 @@ def _row(cells: list[str]) -> str:
 
 
 def metastability(
-    model: AbstractModel, params: Any, runs: Runs = Runs(), criteria: Criteria = _CRITERIA
+    model: AbstractModel, params: Any, runs: Runs = _RUNS, criteria: Criteria = _CRITERIA
 ) -> Metastability:
     """Compare the mean escape time of the theory with that of an ensemble, at one parameter point or many.
 
@@ -141,12 +141,12 @@ def _simulated(
     half = len(twice.initial_focus) // 2
     if half == 0:
         none = np.zeros(0, int)
-        return (Collapses(np.zeros((0, TIME_BINS), int), none, none, none),) * 2
+        empty = Collapses(np.zeros((0, TIME_BINS), int), none, none, none)
+        return empty, empty
     pairs = zip(*(vars(item).values() for item in criteria), strict=True)
-    columns = (np.concatenate([np.broadcast_to(part, half) for part in pair]) for pair in pairs)
+    columns: list[Any] = [np.concatenate([np.broadcast_to(part, half) for part in pair]) for pair in pairs]
     found = simulate_collapses(model, twice, runs, Criteria(*columns))
-    first, second = zip(*(np.split(column, 2) for column in found), strict=True)
-    return Collapses(*first), Collapses(*second)
+    return Collapses(*(column[:half] for column in found)), Collapses(*(column[half:] for column in found))
 
 
 def _doubled(points: Any, focused: np.ndarray, here: np.ndarray) -> Any:
@@ -154,19 +154,3 @@ def _doubled(points: Any, focused: np.ndarray, here: np.ndarray) -> Any:
     places = np.concatenate([here, here])
     start = {"initial_focus": focused[places, 0], "initial_context": focused[places, 1]}
     return replace(points, {name: column[places] for name, column in varying(points).items()} | start)
-
-
-def theory_of(model: AbstractModel, points: Any, dtype: Any) -> tuple[Escape, np.ndarray]:
-    """Return the theory of every point, and the h that the collapsed fixed point has, on the host."""
-    (size,) = {np.size(column) for column in varying(points).values()}
-    every = jax.tree.map(lambda leaf: jnp.broadcast_to(jnp.asarray(leaf, dtype), (size,)), points)
-    return jax.tree.map(np.asarray, _compiled(model, every, dtype))
-
-
-@eqx.filter_jit
-def _compiled(model: AbstractModel, points: Any, dtype: Any) -> tuple[Escape, Any]:
-    def one(params: Any) -> Any:
-        found = escape(model, params, dtype=dtype)
-        return found, model.choice(found.collapsed[0], params).normalised_entropy
-
-    return jax.vmap(one)(points)

@@ -15,6 +15,7 @@ from entropyjax.records import Calibration
 from entropyjax.results import Outcome
 from entropyjax.solve import METHODS, Criteria, Grid
 from entropyjax.stability.noise.plane import NoiseError
+from entropyjax.stability.noise.points import varying
 
 _CRITERIA = Criteria()
 
@@ -117,16 +118,3 @@ def simulate_collapses(
     found = totals.cells
     failed = found.failures[:, 1:].sum(-1)
     return Collapses(found.collapse_histogram, found.outcomes[:, Outcome.COLLAPSED], found.outcomes.sum(-1), failed)
-
-
-def varying(params: Any) -> dict[str, np.ndarray]:
-    """Return the parameters that have an axis, by name."""
-    return {name: np.asarray(getattr(params, name), float) for name in params.specs() if np.ndim(getattr(params, name))}
-
-
-def points_of(params: Any) -> tuple[tuple[int, ...], Any]:
-    """Return the shape of a batch of parameter points, and the parameters with that batch as one axis."""
-    named = varying(params)
-    shape = np.broadcast_shapes(*(column.shape for column in named.values()))
-    named = named or {"n_agents": np.asarray(params.n_agents, float)}
-    return shape, replace(params, {name: np.broadcast_to(column, shape).ravel() for name, column in named.items()})

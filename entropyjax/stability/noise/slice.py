@@ -4,15 +4,16 @@ from typing import Any
 
 import equinox as eqx
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from entropyjax.ensemble import wilson_interval
 from entropyjax.models import Star
 from entropyjax.params import replace
 from entropyjax.solve import Criteria
 from entropyjax.stability.critical import critical_agents
-from entropyjax.stability.noise.metastability import theory_of
+from entropyjax.stability.noise.escape import SHALLOW
 from entropyjax.stability.noise.plane import NoiseError, scaled_noise
+from entropyjax.stability.noise.points import theory_of
 from entropyjax.stability.noise.simulate import Runs, simulate_collapses
 
 _STAR, _RUNS, _CRITERIA = Star(), Runs(), Criteria()
@@ -25,8 +26,8 @@ class CollapseSlice(eqx.Module):
 
     - `agents`: N, of shape (points,); `scales`: by which every noise is multiplied, of shape (scales,).
     - `collapsed`: shares of shape (scales, points) at kappa = 0, and `interval` (Wilson) with a last axis of two.
-    - `predicted`: 1 - exp(-T / tau), the theory of arrivals in the collapsed well, and its `status`, a `Validity`
-      code; NaN where there is none.
+    - `predicted`: 1 - exp(-T / tau), the theory of arrivals in the collapsed well; NaN where it or the focused one is
+      shallower than the noise, or is none.
     - `resolving`, `resolving_interval`: shares at the kappa of the parameters, of shape (points,), at the first scale.
     - `folds`: the N at which the collapsed fixed point appears and the focused one vanishes.
     - `window`: W in ktok; `rate`: that kappa in 1/step; `runs`: how the ensembles ran.
@@ -37,7 +38,6 @@ class CollapseSlice(eqx.Module):
     collapsed: Float[np.ndarray, "scales points"]
     interval: Float[np.ndarray, "scales points 2"]
     predicted: Float[np.ndarray, "scales points"]
-    status: Int[np.ndarray, "scales points"]
     resolving: Float[np.ndarray, " points"]
     resolving_interval: Float[np.ndarray, "points 2"]
     folds: tuple[float, float]
@@ -84,6 +84,7 @@ def collapse_slice(
     table = scaled_noise(replace(params, {"n_agents": np.tile(agents, scales.size)}), np.repeat(scales, agents.size))
     found = simulate_collapses(_STAR, table, runs, criteria)
     theory, _ = theory_of(_STAR, table, runs.floating)
+    deep = np.minimum(theory.barrier, theory.recovery_barrier) >= SHALLOW
     alone = scaled_noise(replace(params, {"n_agents": agents}), scales[0])
     own = simulate_collapses(_STAR, alone, runs, criteria, resolving=True)
     shape = (scales.size, agents.size)
@@ -94,8 +95,7 @@ def collapse_slice(
         scales=scales,
         collapsed=(found.collapsed / found.trials).reshape(shape),
         interval=wilson_interval(found.collapsed, found.trials).reshape(*shape, 2),
-        predicted=np.asarray(theory.probability(runs.horizon)).reshape(shape),
-        status=theory.status.reshape(shape),
+        predicted=np.where(deep, theory.probability(runs.horizon), np.nan).reshape(shape),
         resolving=own.collapsed / own.trials,
         resolving_interval=wilson_interval(own.collapsed, own.trials),
         folds=(folds[0], folds[1]),
