@@ -34,7 +34,9 @@ def mean_time(plane, start, target, upper, counts):
             rates.append(rate[tuple(inner)].ravel())
             # Towards the target nothing is reflected.
             open_end = (axis, way) == (0, -1)
-            leaving[(slice(None),) * 2 if open_end else tuple(inner)] += rate[(slice(None),) * 2 if open_end else tuple(inner)]
+            leaving[(slice(None),) * 2 if open_end else tuple(inner)] += rate[
+                (slice(None),) * 2 if open_end else tuple(inner)
+            ]
     rows, columns = ([*part, number.ravel()] for part in (rows, columns))
     rates.append(-leaving.ravel())
     entries = (np.concatenate(rates), (np.concatenate(rows), np.concatenate(columns)))

@@ -101,7 +101,7 @@ def _first(plane: Plane, basis: Basis, along: Any) -> Any:
     """
 
     def drift(swing: Any) -> Any:
-        points = jnp.stack([along + swing, along - swing], -1)
+        points = jnp.stack([along[None] + swing, along[None] - swing], -1)
         return jnp.diagonal(jax.vmap(jax.vmap(plane.drift))(points), axis1=0, axis2=2).T
 
     reach = jnp.stack([jnp.minimum(along, 1.0 - along)] * 2)
