@@ -51,6 +51,10 @@ def theory(scale=1.0, dtype=np.float64, **values):
     return jax.tree.map(lambda leaf: leaf[: shape[0]] if shape else leaf[0], found)
 
 
+def quick(function, *args):
+    return jax.jit(function).lower(*args).compile(compiler_options=QUICK)
+
+
 def star(scale=1.0, **values):
     return scaled_noise(cast(STAR.params(**values), jnp.float64), scale)
 
@@ -74,9 +78,10 @@ COUPLING = 0.6
 
 
 def tilted_well(noise, swirl):
-    """b = -grad U - swirl J grad U with U = (z0^2 - 1)^2 / 4 + w^2 / 2, w = z1 + COUPLING z0, and a = noise: V = 2 U / noise.
+    """b = -grad U - swirl J grad U with U = (z0^2 - 1)^2 / 4 + w^2 / 2, w = z1 + COUPLING z0, and a = noise.
 
-    b and a swirl along the level lines of U leave exp(-2 U / noise) stationary, so K = 1 and only lambda_+ feels them.
+    A swirl along the level lines of U leaves exp(-2 U / noise) stationary, so V = 2 U / noise and K = 1, and only
+    lambda_+ feels it.
     """
 
     def potential(z):
@@ -122,7 +127,7 @@ def test_instanton_obeys_hamiltons_equations():
         lambda z: whole.covariance(at.focused + span * z) / (span[:, None] * span[None, :]),
     )
     parts = basis(17, jnp.float64)
-    path = jax.jit(lambda: instanton(plane, parts))()
+    path = quick(lambda: instanton(plane, parts))()
 
     def energy(z, p):
         return plane.drift(z) @ p + 0.5 * p @ plane.covariance(z) @ p
@@ -173,7 +178,7 @@ def test_fast_focus_leaves_the_least_action_of_the_context_alone():
 
 def test_fast_focus_passage_meets_the_theory_in_weak_noise():
     """Exact in one dimension and asymptotic in two: they differ by the 1 / dV that the theory leaves out."""
-    passage = jax.jit(lambda params: fast_focus_passage(STAR, params))
+    passage = quick(lambda params: fast_focus_passage(STAR, params), star())
     gaps = []
     for scale in (0.35, 0.25, 0.18):
         found = theory(scale, focus_rate=1e3)

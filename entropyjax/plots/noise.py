@@ -1,5 +1,7 @@
 """What noise makes of a fold: the probability of collapse along the number of executors."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -32,6 +34,7 @@ LOOKS = (
 )
 """Looks of the noise scales in their order."""
 RESOLVING = Look(GREY, ":", "x")
+THEORY: dict[str, Any] = {"color": BLACK, "linestyle": (0.0, (2.0, 1.2)), "linewidth": 0.9}
 
 
 def noise_diagram(collapse: CollapseSlice, ax: Axes | None = None) -> Axes:
@@ -50,12 +53,23 @@ def noise_diagram(collapse: CollapseSlice, ax: Axes | None = None) -> Axes:
         handles = []
         for place, scale in enumerate(collapse.scales):
             label = f"noise × {scale:g}"
-            handles.append(_draw(ax, collapse.agents, collapse.collapsed[place], collapse.interval[place], LOOKS[place]))
+            handles.append(
+                _draw(ax, collapse.agents, collapse.collapsed[place], collapse.interval[place], LOOKS[place])
+            )
             handles[-1].set_label(label)
-            ax.plot(collapse.agents, collapse.predicted[place], color=BLACK, linestyle=(0.0, (2.0, 1.2)), linewidth=0.9, zorder=4)
+            ax.plot(
+                collapse.agents,
+                collapse.predicted[place],
+                color=BLACK,
+                linestyle=(0.0, (2.0, 1.2)),
+                linewidth=0.9,
+                zorder=4,
+            )
         handles.append(_draw(ax, collapse.agents, collapse.resolving, collapse.resolving_interval, RESOLVING))
         handles[-1].set_label(f"× {collapse.scales[0]:g}, " + rf"$\kappa$ = {collapse.rate:g}")
-        handles.append(Line2D([], [], color=BLACK, linestyle=(0.0, (2.0, 1.2)), linewidth=0.9, label="theory of escapes"))
+        handles.append(
+            Line2D([], [], color=BLACK, linestyle=(0.0, (2.0, 1.2)), linewidth=0.9, label="theory of escapes")
+        )
         _folds(ax, collapse.folds)
         ax.set(
             xlabel=full_label("n_agents", "N", "-"),
@@ -69,7 +83,7 @@ def noise_diagram(collapse: CollapseSlice, ax: Axes | None = None) -> Axes:
 
 def _draw(ax: Axes, agents: np.ndarray, share: np.ndarray, interval: np.ndarray, look: Look) -> Line2D:
     ax.fill_between(agents, interval[:, 0], interval[:, 1], color=look.colour, alpha=0.2, linewidth=0.0)
-    style = {"color": look.colour, "linestyle": look.line, "marker": look.marker}
+    style: dict[str, Any] = {"color": look.colour, "linestyle": look.line, "marker": look.marker}
     (line,) = ax.plot(agents, share, markersize=2.5, linewidth=1.0, **style)
     return line
 
