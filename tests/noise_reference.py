@@ -5,14 +5,28 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.interpolate import RegularGridInterpolator
 from scipy.sparse import csc_matrix
-from scipy.sparse.linalg import spsolve
+from scipy.sparse.linalg import eigs, spsolve
 
 
 def mean_time(plane, start, target, upper, counts):
-    """The mean time from `start` until the first component is at `target`; reflected at `upper` and at c = 0.
+    """The mean time from `start` until the first component is at `target`, from L T = -1 with `generator`."""
+    axes, matrix = generator(plane, target, upper, counts)
+    times = spsolve(matrix, -np.ones(matrix.shape[0])).reshape(counts)
+    return float(RegularGridInterpolator(axes, times)(np.asarray(start))[0])
 
-    L T = -1 with the generator L as the rates of a jump process on the grid, exponentially fitted (Scharfetter & Gummel
-    1969), for noise without correlation. Errors are of second order in the spacing.
+
+def slowest_time(plane, target, upper, counts):
+    """1 / the constant rate of arrivals at `target` once the start is forgotten: the slowest mode of `generator`."""
+    _, matrix = generator(plane, target, upper, counts)
+    (value,) = eigs(matrix, k=1, sigma=0.0, v0=np.ones(matrix.shape[0]), return_eigenvectors=False)
+    return float(-1.0 / value.real)
+
+
+def generator(plane, target, upper, counts):
+    """The generator L as the rates of a jump process on a grid that leaves at `target`.
+
+    Reflected at `upper` and at c = 0; exponentially fitted (Scharfetter & Gummel 1969), for noise without correlation.
+    Errors are of second order in the spacing.
     """
     focus = np.linspace(target, upper[0], counts[0] + 1)[1:]
     context = np.linspace(0.0, upper[1], counts[1])
@@ -40,5 +54,4 @@ def mean_time(plane, start, target, upper, counts):
     rows, columns = ([*part, number.ravel()] for part in (rows, columns))
     rates.append(-leaving.ravel())
     entries = (np.concatenate(rates), (np.concatenate(rows), np.concatenate(columns)))
-    times = spsolve(csc_matrix(entries, shape=(number.size,) * 2), -np.ones(number.size)).reshape(counts)
-    return float(RegularGridInterpolator((focus, context), times)(np.asarray(start))[0])
+    return (focus, context), csc_matrix(entries, shape=(number.size,) * 2)

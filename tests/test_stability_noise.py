@@ -7,22 +7,27 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
-from noise_reference import mean_time
+from noise_reference import mean_time, slowest_time
 from scipy.integrate import quad
 
+from entropyjax.entropy import binary
 from entropyjax.models import Mesh, Star, Tree
 from entropyjax.params import cast, replace
 from entropyjax.results import Validity, describe
 from entropyjax.stability import (
     NoiseError,
     Plane,
+    Runs,
+    arrival,
     escape,
     escape_rate,
+    exposure,
     fast_focus_passage,
     mean_passage,
     plane_of,
     resting_curvature,
     scaled_noise,
+    simulate_collapses,
 )
 from entropyjax.stability.noise.basis import basis
 from entropyjax.stability.noise.instanton import instanton
@@ -117,6 +122,7 @@ def test_curvature_at_rest_is_the_inverse_of_the_stationary_covariance():
     np.testing.assert_allclose(slope @ found + found @ slope.T, -spread, atol=1e-14)
 
 
+@pytest.mark.slow
 def test_instanton_obeys_hamiltons_equations():
     """dz/dt = b + a p and dp/dt = -grad_z H along a path that only its action has found."""
     params, at = star(), theory()
@@ -155,6 +161,22 @@ def test_mean_time_of_the_backward_equation(agents, window, scale, tolerance):
     assert abs(np.log(exact / float(found.mean_time)) - 1.0) > tolerance
 
 
+def test_ensemble_has_the_rate_of_the_slowest_mode():
+    """The engine's mean time within 4 standard errors of a number that knows neither path nor ensemble."""
+    found, runs = theory(0.5), Runs(horizon=1024.0, replicates=512)
+    start = {"initial_focus": found.focused[:1], "initial_context": found.focused[1:]}
+    params = replace(scaled_noise(STAR.params(), 0.5), start)
+    level = binary.choice(jnp.asarray(found.collapsed[:1]), 7.0).normalised_entropy
+    counted = simulate_collapses(STAR, params, runs, arrival(np.asarray(level)))
+    estimate = exposure(counted.histogram, counted.trials, runs.horizon, np.array([3.0 * found.relaxation]))
+    exact = slowest_time(plane_of(STAR, star(0.5)), float(found.collapsed[0]), (7.0, 110.0), (100, 160))
+    # The grid is off by 1%, and the step by no more than that.
+    tolerance = 4.0 / np.sqrt(estimate.events[0]) + 0.02
+    assert abs(np.log(estimate.mean_time[0] / exact)) < tolerance
+    assert abs(np.log(estimate.mean_time[0] / (2.0 * exact))) > tolerance
+    assert counted.failed[0] == 0
+
+
 def test_weak_noise_limit():
     """dV goes with 1 / scale^2, and the prefactor does not depend on the scale."""
     one, half = theory(), theory(0.5)
@@ -176,6 +198,7 @@ def test_fast_focus_leaves_the_least_action_of_the_context_alone():
     np.testing.assert_allclose(found.barrier, expected, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_fast_focus_passage_meets_the_theory_in_weak_noise():
     """Exact in one dimension and asymptotic in two: they differ by the 1 / dV that the theory leaves out."""
     passage = quick(lambda params: fast_focus_passage(STAR, params), star())
