@@ -52,24 +52,13 @@ def noise_diagram(collapse: CollapseSlice, ax: Axes | None = None) -> Axes:
         ax = new_figure(COLUMN, 3.2).add_subplot() if ax is None else ax
         handles = []
         for place, scale in enumerate(collapse.scales):
-            label = f"noise × {scale:g}"
-            handles.append(
-                _draw(ax, collapse.agents, collapse.collapsed[place], collapse.interval[place], LOOKS[place])
-            )
-            handles[-1].set_label(label)
-            ax.plot(
-                collapse.agents,
-                collapse.predicted[place],
-                color=BLACK,
-                linestyle=(0.0, (2.0, 1.2)),
-                linewidth=0.9,
-                zorder=4,
-            )
+            share, interval = collapse.collapsed[place], collapse.interval[place]
+            handles.append(_draw(ax, collapse.agents, share, interval, LOOKS[place]))
+            handles[-1].set_label(f"noise × {scale:g}")
+            ax.plot(collapse.agents, collapse.predicted[place], zorder=4, **THEORY)
         handles.append(_draw(ax, collapse.agents, collapse.resolving, collapse.resolving_interval, RESOLVING))
         handles[-1].set_label(f"× {collapse.scales[0]:g}, " + rf"$\kappa$ = {collapse.rate:g}")
-        handles.append(
-            Line2D([], [], color=BLACK, linestyle=(0.0, (2.0, 1.2)), linewidth=0.9, label="theory of escapes")
-        )
+        handles.append(Line2D([], [], label="theory of escapes", **THEORY))
         _folds(ax, collapse.folds)
         ax.set(
             xlabel=full_label("n_agents", "N", "-"),
