@@ -7,6 +7,7 @@ from entropyjax.plots.entropy import entropy_panels as entropy_panels
 from entropyjax.plots.errors import PlotError as PlotError
 from entropyjax.plots.gallery import figures as figures
 from entropyjax.plots.line import line_diagram as line_diagram
+from entropyjax.plots.noise import noise_diagram as noise_diagram
 from entropyjax.plots.outcome import outcome_diagram as outcome_diagram
 from entropyjax.plots.phase import phase_diagram as phase_diagram
 from entropyjax.plots.phase_map import phase_map as phase_map

@@ -8,5 +8,6 @@ from entropyjax.results.codes import (
     Optimum as Optimum,
     Outcome as Outcome,
     Phase as Phase,
+    Validity as Validity,
     describe as describe,
 )

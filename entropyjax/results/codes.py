@@ -70,6 +70,18 @@ class Effort(enum.IntEnum):
     NONE = 4
 
 
+class Validity(enum.IntEnum):
+    """Whether the theory of rare escapes speaks of a parameter point."""
+
+    VALID = 0
+    LOW_BARRIER = 1
+    SHALLOW_WELL = 2
+    NO_SADDLE = 3
+    NO_NOISE = 4
+    SPIRAL = 5
+    NOT_CONVERGED = 6
+
+
 _PAIRS: tuple[tuple[enum.IntEnum, str], ...] = (
     (Outcome.RESOLVED, "The task was resolved before the horizon and before any collapse."),
     (Outcome.COLLAPSED, "Focus was reached and then lost before the task was resolved."),
@@ -103,6 +115,16 @@ _PAIRS: tuple[tuple[enum.IntEnum, str], ...] = (
     (Effort.BOUND, "The best effort is the upper end of the range: no optimum lies inside."),
     (Effort.FAILING, "No effort in the range is enough."),
     (Effort.NONE, "The objective is nowhere finite in the range."),
+    (Validity.VALID, "Escapes are rare: the barrier is at least three times the noise."),
+    (Validity.LOW_BARRIER, "The barrier is less than three times the noise: the time is no more than its size."),
+    (Validity.SHALLOW_WELL, "The well beyond the saddle is shallower than the noise, as near the fold where it ends."),
+    (
+        Validity.NO_SADDLE,
+        "There are no two stable fixed points with a saddle between them, so no escape.",
+    ),
+    (Validity.NO_NOISE, "Focus or context has no noise of its own, and the path of least action needs both."),
+    (Validity.SPIRAL, "A fixed point is a spiral, whose path of least action winds; it is not worked out."),
+    (Validity.NOT_CONVERGED, "Newton's method did not find the path of least action; use float64."),
 )
 # Codes of different kinds are equal as numbers, so the kind is part of the key.
 _SENTENCES: dict[tuple[type[enum.IntEnum], enum.IntEnum], str] = {
