@@ -31,13 +31,16 @@ def prepare_jax() -> None:
 
 
 def draw(dataset: Any, out: Path) -> list[Path]:
-    """Write the figures that suit a dataset beside `out`; return their paths."""
+    """Write the figures that suit a dataset beside `out`, and the table of a contest; return their paths."""
+    from entropyjax.jobs.contest import is_contest, write_contest
     from entropyjax.plots import figures, save_figure
 
     stem = out.with_suffix("") if out.suffix == ".zarr" else out
     written = []
     for name, figure in figures(dataset).items():
         written += save_figure(figure, stem.with_name(f"{stem.name}-{name}"))
+    if is_contest(dataset):
+        written.append(write_contest(dataset, stem.with_name(f"{stem.name}-best.csv")))
     return written
 
 
@@ -49,14 +52,15 @@ def report(dataset: Any, out: Path | None, pictures: list[Path], quiet: bool, as
 
     if as_json and (is_boundary(dataset) or is_trap(dataset)):
         record = {"run_id": dataset.attrs["run_id"], "result": str(out) if out else None}
-        record |= {"figures": [str(path) for path in pictures]}
+        record |= {"figures": _named(pictures, ".png", ".svg")}
         print(json.dumps(record | (boundary_record(dataset) if is_boundary(dataset) else trap_record(dataset))))
     elif as_json:
         counts = dataset.outcome_count.sum([d for d in dataset.outcome_count.dims if d != "outcome"])
         record = {
             "run_id": dataset.attrs["run_id"],
             "result": str(out) if out else None,
-            "figures": [str(path) for path in pictures],
+            "figures": _named(pictures, ".png", ".svg"),
+            "tables": _named(pictures, ".csv"),
             "trajectories": int(dataset.failure_count.sum()),
             "outcomes": {str(name): int(counts.sel(outcome=name)) for name in counts.outcome.values},
             "failures": int(dataset.failure_count.sum() - dataset.failure_count.sel(failure="none").sum()),
@@ -67,8 +71,16 @@ def report(dataset: Any, out: Path | None, pictures: list[Path], quiet: bool, as
         print(summarise(dataset))
         if out:
             print(f"Data: {out}")
-        for path in pictures:
-            print(f"Figure: {path}")
+        _tell(pictures)
+
+
+def _named(written: list[Path], *endings: str) -> list[str]:
+    return [str(path) for path in written if path.suffix in endings]
+
+
+def _tell(written: list[Path]) -> None:
+    for path in written:
+        print(f"{'Table' if path.suffix == '.csv' else 'Figure'}: {path}")
 
 
 @click.command()
@@ -136,7 +148,6 @@ def plot(result: Path, out: Path | None, quiet: bool, as_json: bool) -> None:
 
     pictures = draw(open_result(result), out or result)
     if as_json:
-        print(json.dumps({"figures": [str(path) for path in pictures]}))
+        print(json.dumps({"figures": _named(pictures, ".png", ".svg")}))
     elif not quiet:
-        for path in pictures:
-            print(f"Figure: {path}")
+        _tell(pictures)

@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 
 from entropyjax.jobs.boundary_summary import is_boundary, summarise_boundary
+from entropyjax.jobs.contest import is_contest, summarise_contest
 from entropyjax.jobs.trap_summary import is_trap, summarise_trap
 from entropyjax.results import Failure
 
@@ -19,6 +20,7 @@ def summarise(dataset: xr.Dataset) -> str:
         return summarise_trap(dataset)
     config = json.loads(dataset.attrs["config"])
     lines = [_headline(dataset, config), _outcomes(dataset), _errors(dataset)]
+    lines += summarise_contest(dataset) if is_contest(dataset) else []
     failed = int(dataset.failure_count.sum() - dataset.failure_count.sel(failure="none").sum())
     if failed:
         codes = [f.name.lower() for f in Failure if f is not Failure.NONE]
