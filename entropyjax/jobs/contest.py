@@ -27,8 +27,8 @@ def contest(dataset: xr.Dataset) -> tuple[tuple[str, ...], Leaders]:
     name = dataset.attrs["model_axis"]
     resolved = dataset.outcome_count.sel(outcome="resolved")
     names = tuple(str(dim) for dim in resolved.dims if dim != name)
-    counts = (values.transpose(name, *names).values for values in (resolved, dataset.trajectories))
-    return names, leaders(*counts, dataset.attrs["sigmas"])
+    counts, trials = (values.transpose(name, *names).values for values in (resolved, dataset.trajectories))
+    return names, leaders(counts, trials, dataset.attrs["sigmas"])
 
 
 def contest_rows(dataset: xr.Dataset) -> list[dict[str, Any]]:

@@ -121,13 +121,12 @@ def _draw_best(ax: Axes, one: xr.Dataset, name: str, x: str, y: str) -> list[Art
         for i, value in enumerate(one[name].values)
         if np.any(code == i)
     ]
-    named = ((one.sizes[name], _TIE, "several may be"), (one.sizes[name] + 1, _NONE, "none survives"))
+    named = ((one.sizes[name], _TIE, "several may be the best"), (one.sizes[name] + 1, _NONE, "none survives"))
     out += [Patch(facecolor=c, edgecolor="0.5", linewidth=0.5, label=text) for i, c, text in named if np.any(code == i)]
     return out
 
 
 def _leaders(one: xr.Dataset, name: str, x: str, y: str) -> Leaders:
     resolved = one.outcome_count.sel(outcome="resolved")
-    return leaders(
-        *(values.transpose(name, y, x).values for values in (resolved, one.trajectories)), one.attrs["sigmas"]
-    )
+    counts, trials = (values.transpose(name, y, x).values for values in (resolved, one.trajectories))
+    return leaders(counts, trials, one.attrs["sigmas"])
