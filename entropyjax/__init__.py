@@ -22,7 +22,13 @@ if TYPE_CHECKING:
     )
     from entropyjax.io.config import ConfigError as ConfigError, SweepConfig as SweepConfig, load as load
     from entropyjax.io.store import open_result as open_result
-    from entropyjax.jobs import JobError as JobError, simulate as simulate, summarise as summarise, sweep as sweep
+    from entropyjax.jobs import (
+        JobError as JobError,
+        simulate as simulate,
+        summarise as summarise,
+        sweep as sweep,
+        trap as trap,
+    )
     from entropyjax.models import Mesh as Mesh, Replicator as Replicator, Star as Star, Tree as Tree
     from entropyjax.params import ParameterError as ParameterError
     from entropyjax.phase import Boundary as Boundary, Lattice as Lattice, Range as Range, refine as refine
@@ -34,6 +40,8 @@ if TYPE_CHECKING:
         fold_curves as fold_curves,
         phase_diagram as phase_diagram,
         save_figure as save_figure,
+        survival_diagram as survival_diagram,
+        trap_diagram as trap_diagram,
     )
     from entropyjax.solve import Criteria as Criteria, Grid as Grid
     from entropyjax.stability import (
@@ -71,7 +79,7 @@ _EXPORTS = {
     ),
     "entropyjax.io.config": ("ConfigError", "SweepConfig", "load"),
     "entropyjax.io.store": ("open_result",),
-    "entropyjax.jobs": ("JobError", "simulate", "summarise", "sweep"),
+    "entropyjax.jobs": ("JobError", "simulate", "summarise", "sweep", "trap"),
     "entropyjax.models": ("Mesh", "Replicator", "Star", "Tree"),
     "entropyjax.params": ("ParameterError",),
     "entropyjax.phase": ("Boundary", "Lattice", "Range", "refine"),
@@ -83,6 +91,8 @@ _EXPORTS = {
         "fold_curves",
         "phase_diagram",
         "save_figure",
+        "survival_diagram",
+        "trap_diagram",
     ),
     "entropyjax.solve": ("Criteria", "Grid"),
     "entropyjax.stability": (
@@ -157,7 +167,10 @@ __all__ = [
     "save_figure",
     "simulate",
     "summarise",
+    "survival_diagram",
     "sweep",
+    "trap",
+    "trap_diagram",
 ]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from entropyjax.cli import options
-from entropyjax.cli.report import draw, report
+from entropyjax.cli.report import as_record, draw, report, tell
 
 
 def prepare_jax() -> None:
@@ -95,7 +95,6 @@ def plot(result: Path, out: Path | None, quiet: bool, as_json: bool) -> None:
 
     pictures = draw(open_result(result), out or result)
     if as_json:
-        print(json.dumps({"figures": [str(path) for path in pictures]}))
+        print(json.dumps(as_record(pictures)))
     elif not quiet:
-        for path in pictures:
-            print(f"Figure: {path}")
+        tell(pictures)

@@ -18,7 +18,7 @@ from entropyjax.ensemble import (
     wilson_interval,
 )
 from entropyjax.io import provenance
-from entropyjax.io.config import SweepConfig
+from entropyjax.io.config import Axis, SweepConfig
 from entropyjax.io.store import SCHEMA_VERSION
 from entropyjax.jobs.variants import split_axes
 from entropyjax.params import replace
@@ -146,7 +146,17 @@ def assemble(
         data["margin_window"] = data["margin_window"].isel(context_window=0, drop=True)
     dataset = xr.Dataset(data, coords=_coordinates(config, ensemble))
     dataset.attrs = attributes(config, report)
+    models = [axis.name for axis in config.axes if axis.name == "model" or _changes_model(axis)]
+    if len(models) == 1:
+        # Runs without noise differ or do not; others within 3 standard errors are not told apart.
+        levels = {config.run.dynamics, *(v for axis in config.axes if axis.path == "run.dynamics" for v in axis.values)}
+        certain = levels == {"ode"} and not config.population
+        dataset.attrs |= {"model_axis": models[0], "sigmas": 0.0 if certain else 3.0}
     return dataset
+
+
+def _changes_model(axis: Axis) -> bool:
+    return any(case.model for case in (axis.cases or {}).values())
 
 
 def _coordinates(config: SweepConfig, ensemble: Ensemble) -> dict[str, Any]:
@@ -160,6 +170,10 @@ def _coordinates(config: SweepConfig, ensemble: Ensemble) -> dict[str, Any]:
         if spec is not None:
             attrs |= {"units": spec.unit, "long_name": spec.doc, "symbol": spec.symbol}
         out[axis.name] = (axis.name, values, attrs)
+        if axis.path == "params.resolution_rate" and np.min(np.array(values, float)) > 0.0:
+            length = -np.log(float(config.criteria.progress_tolerance)) / np.array(values)
+            doc = "Time that a task takes when every dispatch is right, -ln(s_tol) / kappa."
+            out["task_length"] = (axis.name, length, {"units": "step", "long_name": doc})
     horizon = float(ensemble.grid.horizon)
     times = np.linspace(0.0, horizon, ensemble.grid.intervals + 1)
     middles = (np.arange(TIME_BINS) + 0.5) * horizon / TIME_BINS

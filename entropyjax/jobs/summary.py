@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from entropyjax.jobs import boundary_dataset, boundary_summary, branches, phase_map, trap_data, trap_summary
+from entropyjax.jobs.contest import is_contest, summarise_contest
 from entropyjax.results import Failure
 
 _KINDS: Mapping[str, tuple[Callable[[xr.Dataset], str], Callable[[xr.Dataset], dict[str, Any]]]] = {
@@ -25,6 +26,7 @@ def summarise(dataset: xr.Dataset) -> str:
         return _KINDS[dataset.attrs["kind"]][0](dataset)
     config = json.loads(dataset.attrs["config"])
     lines = [_headline(dataset, config), _outcomes(dataset), _errors(dataset)]
+    lines += summarise_contest(dataset) if is_contest(dataset) else []
     failed = int(dataset.failure_count.sum() - dataset.failure_count.sel(failure="none").sum())
     if failed:
         codes = [f.name.lower() for f in Failure if f is not Failure.NONE]

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from entropyjax.phase import leaders
 from entropyjax.results import Effort
-
-_SEPARATE = 1.96
 
 
 def summarise_trap(dataset: xr.Dataset) -> str:
@@ -119,14 +118,11 @@ def _runs(dataset: xr.Dataset) -> list[str]:
 
 
 def most_resolved(dataset: xr.Dataset, place: int) -> tuple[np.ndarray, float]:
-    """Return the efforts at which the share of resolved runs cannot be told from the largest (95%), and that share."""
+    """Return the efforts at which the share of resolved runs is not told from the largest, and that share."""
     one = dataset.isel(curve=place)
-    share, count = one.resolved_probability.values, np.maximum(one.trajectories.values, 1)
-    best = int(np.nanargmax(share)) if np.isfinite(share).any() else 0
-    # Pooled, so that shares of 0 or 1 have an error too.
-    pooled = (share * count + share[best] * count[best]) / (count + count[best])
-    error = np.sqrt(pooled * (1.0 - pooled) * (1.0 / count + 1.0 / count[best]))
-    return one.effort.values[share >= share[best] - _SEPARATE * error], float(share[best])
+    count = one.trajectories.values
+    found = leaders(np.round(np.nan_to_num(one.resolved_probability.values) * count), count)
+    return one.effort.values[found.alike], float(found.share[found.best])
 
 
 def trap_record(dataset: xr.Dataset) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from entropyjax.plots.phase import phase_diagram
 from entropyjax.plots.phase_map import phase_map
 from entropyjax.plots.selection import is_numeric, spread, sweep_axes
 from entropyjax.plots.style import headline, house_style
+from entropyjax.plots.survival import survival_diagram
 from entropyjax.plots.trap import trap_diagram
 
 _PREFERRED = ("n_agents", WINDOW)
@@ -31,6 +32,7 @@ def figures(dataset: xr.Dataset) -> dict[str, Figure]:
       else.
     - Two axes of numbers or more: "phase" and "outcomes" over the plane of executors and context window, or
       of the two longest; one axis: "outcomes" along it.
+    - "survival": where each model survives and which is the best where, if an axis is over models.
     - "entropy": H and the forces over time in cells that span the axes, if the dataset has them.
     - Axes that are left, such as `model`: one panel for each of their values, at most 6; entropy then in the
       cell in the middle of the others.
@@ -43,6 +45,8 @@ def figures(dataset: xr.Dataset) -> dict[str, Figure]:
     places = _places(dataset, rest)
     panels = [_panel(dataset, place) for place in places]
     out = _over_axes(dataset, drawn) if not rest else _in_panels(panels, drawn)
+    if len(drawn) == 2 and len(rest) <= 2 and dataset.attrs.get("model_axis") in rest:
+        out["survival"] = survival_diagram(dataset, x=drawn[0], y=drawn[1])
     if "mean_entropy" in dataset:
         middle = {name: dataset.sizes[name] // 2 for name in drawn}
         cells = [_values(dataset, place) for place in places]
@@ -51,7 +55,7 @@ def figures(dataset: xr.Dataset) -> dict[str, Figure]:
     total = int(np.prod([dataset.sizes[name] for name in rest]))
     if len(places) < total:
         what = " and ".join(words(name) for name in rest)
-        for figure in out.values():
+        for figure in (figure for name, figure in out.items() if name != "survival"):
             with house_style():
                 headline(figure, f"{len(places)} of the {total} values of {what}")
     return out
