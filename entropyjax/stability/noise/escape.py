@@ -124,7 +124,7 @@ def escape(model: AbstractModel, params: Any, *, dtype: Any = None) -> Escape:
     """
     params = cast(frozen(params), jnp.result_type(float) if dtype is None else jnp.dtype(dtype))
     plane = plane_of(model, params)
-    found = equilibria(model, params)
+    found = equilibria(model, params, dtype=dtype)
     focused, saddle, collapsed = jnp.stack([found.state.focus, found.state.context], axis=-1)[:3]
     starts = jnp.stack([focused, collapsed])
     rate = jax.vmap(lambda start: escape_rate(plane, start, saddle))(starts)

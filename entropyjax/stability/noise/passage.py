@@ -62,7 +62,7 @@ def fast_focus_passage(model: AbstractModel, params: Any, *, dtype: Any = None) 
     are not two stable fixed points.
     """
     params = cast(frozen(params), jnp.result_type(float) if dtype is None else jnp.dtype(dtype))
-    contexts = equilibria(model, params).state.context
+    contexts = equilibria(model, params, dtype=dtype).state.context
     plane = plane_of(model, params)
 
     def at(context: Any) -> Any:

@@ -43,7 +43,8 @@ def plane_of(model: AbstractModel, params: Any) -> Plane:
 
     **Raises:** `NoiseError` for a model with more than one focus or context.
     """
-    rest, zero = model.initial_state(params), jnp.zeros((), jnp.result_type(float))
+    rest = model.initial_state(params)
+    zero = jnp.zeros((), jnp.result_type(rest.focus))
     if jnp.ndim(rest.focus) or jnp.ndim(rest.context):
         raise NoiseError(
             f"{type(model).__name__} has {jnp.size(rest.focus)} logits and {jnp.size(rest.context)} contexts; escape "
