@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from entropyjax.io.config import SweepConfig
-from entropyjax.results import Criterion, Kind, Phase, describe
+from entropyjax.results import Criterion, Kind, Phase, Validity, describe
 from entropyjax.solve import Grid
 from entropyjax.solve.lane import solve
-from entropyjax.stability import critical_agents, critical_window, elasticities, has_margin_window
+from entropyjax.stability import NoiseError, critical_agents, critical_window, elasticities, escape, has_margin_window
 from entropyjax.stability.diagram import fixed_points
 
 _SHOWN = ("focus", "context", "right_probability", "normalised_entropy", "margin")
@@ -42,6 +42,7 @@ class PhasePoint(NamedTuple):
         lines += [_fixed_point(one) for one in told["fixed_points"]]
         lines += [_critical(one) for one in told["critical"]]
         lines.append(_times(told["times"], told["horizon"]))
+        lines += [_escape_line(told["escape"])] if told["escape"] else []
         if told["elasticities"]:
             lines.append(f"What moves the critical {_name(told['moved'])} most, if raised by 10%:")
             lines += [f"  {name:<20} {_percent(power)}" for name, power in told["elasticities"][:_RANKED]]
@@ -60,7 +61,8 @@ def phase_point(config: SweepConfig) -> PhasePoint:
         found = fixed_points(model, params)
         critical, moved, powers = _critical_values(model, params)
         times = _event_times(model, params, config)
-    phase = Phase(int(found.phase))
+        phase = Phase(int(found.phase))
+        away = _escape(model, params) if phase is Phase.BISTABLE else None
     record = {
         "title": f"{config.title}: " if config.title else "",
         "model": config.model.name,
@@ -73,6 +75,7 @@ def phase_point(config: SweepConfig) -> PhasePoint:
         "critical": critical,
         "times": times,
         "horizon": config.run.horizon,
+        "escape": away,
         "moved": moved,
         "elasticities": powers,
     }
@@ -123,6 +126,18 @@ def _per_node(function: Callable[[Any], Any], model: Any, params: Any) -> Any:
     return jax.vmap(function)(jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (size,)), nodes))
 
 
+def _escape(model: Any, params: Any) -> dict[str, Any] | None:
+    """Return how long noise takes to the collapsed fixed point, or `None` for a model of several gaps."""
+    try:
+        found = jax.jit(lambda params: escape(model, params))(params)
+    except NoiseError:
+        return None
+    status = Validity(int(found.status))
+    values = {"mean_time": float(found.mean_time), "barrier": float(found.barrier)}
+    values = {name: value if np.isfinite(value) else None for name, value in values.items()}
+    return values | {"status": status.name.lower(), "meaning": describe(status)}
+
+
 def _event_times(model: Any, params: Any, config: SweepConfig) -> dict[str, float | None]:
     grid = Grid.with_step(config.run.horizon, config.run.save_intervals, config.run.step or 0.25)
     events = jax.jit(lambda params: solve(model, params, grid=grid, criteria=config.criteria.build()).events)(params)
@@ -150,6 +165,13 @@ def _times(times: dict[str, float | None], horizon: float) -> str:
     parts = [f"{_EVENTS[name]} {value:.4g}" for name, value in times.items() if value is not None]
     text = ", ".join(parts) if parts else "never focused and never resolved"
     return f"Without noise, from its start to T = {horizon:g} steps: {text}."
+
+
+def _escape_line(found: dict[str, Any]) -> str:
+    if found["mean_time"] is None:
+        return f"By noise: no escape time. {found['meaning']}"
+    head = f"By noise, were the task never resolved: collapsed after {found['mean_time']:.3g} steps on average"
+    return f"{head}, over a barrier of {found['barrier']:.3g}. {found['meaning']}"
 
 
 def _name(name: str) -> str:
