@@ -52,7 +52,7 @@ def test_its_summary_and_record(result):
     said = summarise(result).splitlines()
     assert said[0].startswith("Small: best effort ") and "for a task of 11.5 steps in T = 16." in said[0]
     assert said[1].startswith("The present effort lies below it; a little more moves the mean of q by +")
-    assert "Some reasoning pays there if b > 0.323; b = 0.6." in said[2]
+    assert "A little reasoning pays there if b > 0.323; b = 0.6." in said[2]
     assert "twice context_window" in said[3] and said[4].startswith(
         "Over n_agents and context_window, an effort of 0.5 is"
     )
