@@ -71,7 +71,7 @@ def _condition(scope: Scope) -> list[tuple[str, float, str, str]]:
     return [
         ("evidence_return", float(evidence_return(now, context[0])), "1/ktok", "What reasoning adds to ln Delta_eff."),
         ("attention_cost", float(attention_cost(now, context[0])), "1/ktok", "What context takes from ln m."),
-        ("critical_gain", float(critical_gain(still, context[1])), "1", "Least b at which some reasoning pays."),
+        ("critical_gain", float(critical_gain(still, context[1])), "1", "Least b at which a little reasoning pays."),
     ]
 
 

@@ -67,11 +67,11 @@ def _condition(dataset: xr.Dataset) -> str:
     if gain == 0.0:
         return (
             "reasoning_gain b = 0: reasoning adds nothing to the evidence and only fills the window, so none is best. "
-            f"At the fixed point without reasoning some would pay with b above {least:.3g}."
+            f"At the fixed point without reasoning a little would pay with b above {least:.3g}."
         )
     return (
         f"At the fixed point a ktok of context held for reasoning adds {gives:.3g} to ln Delta_eff, {word} the "
-        f"{takes:.3g} that it takes from ln m. Some reasoning pays there if b > {least:.3g}; b = {gain:g}."
+        f"{takes:.3g} that it takes from ln m. A little reasoning pays there if b > {least:.3g}; b = {gain:g}."
     )
 
 

@@ -43,7 +43,7 @@ def reasoning_balance(params: Any, context: Any) -> Any:
 
 
 def critical_gain(params: Any, context: Any) -> Any:
-    """Return the gain b above which some reasoning is better than none at a fixed point without reasoning.
+    """Return the gain b above which a little reasoning is better than none at a fixed point without reasoning.
 
         b_c = n tau_ref (1-m) / ((delta0 + delta1 h) (tau_sys + N tau_d + c));
 

@@ -12,9 +12,11 @@ from entropyjax.jobs.trap_summary import most_resolved, trap_record
 from entropyjax.plots import PlotError, figures, trap_diagram
 from entropyjax.results import Effort
 
+# The mesh in which everybody reads everything has the star's trajectories, and no fixed point to search for.
 CONFIG = {
     "title": "Small",
-    "params": {"reasoning_gain": 0.6, "resolution_rate": 0.4},
+    "model": {"name": "mesh"},
+    "params": {"sharing": 1.0, "reasoning_gain": 0.6, "resolution_rate": 0.4},
     "run": {"dynamics": "agents", "horizon": 16.0, "save_intervals": 16, "replicates": 64},
     "axes": [
         {"path": "params.n_agents", "values": [8, 24]},
@@ -43,7 +45,7 @@ def test_a_result_says_what_it_holds(result, tmp_path):
     np.testing.assert_allclose(result.curve_success.sel(curve=8.0)[0], result.point_success_without[0], rtol=1e-9)
     # A shorter task leaves the window empty for longer.
     assert np.all(np.diff(result.curve_optimum.sel(curve=8.0)) <= 0.0)
-    np.testing.assert_allclose(result.critical_gain, 0.32255, rtol=1e-4)
+    assert "critical_gain" not in result
     stored = open_result(result.encoding["source"]) if "source" in result.encoding else result
     xr.testing.assert_identical(stored.optimum.load(), result.optimum)
 
@@ -52,11 +54,10 @@ def test_its_summary_and_record(result):
     said = summarise(result).splitlines()
     assert said[0].startswith("Small: best effort ") and "for a task of 11.5 steps in T = 16." in said[0]
     assert said[1].startswith("The present effort lies below it; a little more moves the mean of q by +")
-    assert "Some reasoning pays there if b > 0.323; b = 0.6." in said[2]
-    assert "twice context_window" in said[3] and said[4].startswith(
-        "Over n_agents and context_window, an effort of 0.5 is"
+    assert "twice context_window" in said[2] and said[3].startswith(
+        "Over n_agents and context_window, an effort of 0.5"
     )
-    assert said[5] == "Runs: 384 trajectories (agents), seed 0."
+    assert said[4] == "Runs: 384 trajectories (agents), seed 0."
     record = json.loads(json.dumps(trap_record(result)))
     assert record["label"] == "below" and record["trajectories"] == 384
     np.testing.assert_allclose(record["optimum"], result.point_optimum[0])
@@ -114,6 +115,7 @@ def test_nothing_is_overwritten(tmp_path):
 @pytest.mark.slow
 def test_without_a_gain_none_is_best_and_equations_stand_alone():
     result = trap({}, **PLANE, replicates=0)
+    np.testing.assert_allclose(result.critical_gain, 0.32255, rtol=1e-4)
     assert "resolved_probability" not in result and float(result.optimum.max()) == 0.0
     said = summarise(result)
     assert "in the Reasoning Trap" in said and "Lower reasoning_tokens to 0." in said and "so none is best" in said
@@ -121,7 +123,10 @@ def test_without_a_gain_none_is_best_and_equations_stand_alone():
 
 
 @pytest.mark.slow
-def test_another_topology():
-    result = trap({"model": {"name": "mesh"}, "params": {"reasoning_gain": 0.6, "sharing": 0.9}}, **PLANE, replicates=0)
-    assert "critical_gain" not in result and np.all(np.isfinite(result.optimum))
-    assert "At the fixed point" not in summarise(result)
+def test_the_star_has_the_condition():
+    result = trap({"params": {"reasoning_gain": 0.6}}, **PLANE, replicates=0)
+    assert float(result.evidence_return) < float(result.attention_cost)
+    said = summarise(result).splitlines()[2]
+    assert (
+        "less than the 0.0296 that it takes" in said and "A little reasoning pays there if b > 0.323; b = 0.6." in said
+    )
