@@ -136,7 +136,7 @@ def json_lines(path: Path, problems: Problems) -> Iterator[tuple[int, dict[str, 
             problems.count()
             try:
                 found = json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 problems.skip(path, number, f"this is no JSON ({error}).")
                 continue
             if isinstance(found, dict):
