@@ -116,7 +116,7 @@ class Tree:
             same = number > 0 and chat >= 0 and leading[number - 1] == chat
             turn = out[-1].turn + (not same) if out else 0
             known = _tokens(chats, chat, sizes[chat]) if chat >= 0 else (None, None, None)
-            out.append(StepRecord(self._executor(one), number, turn, *known, error=one.error))
+            out.append(StepRecord(self._executor(one) or None, number, turn, *known, error=one.error))
         return out
 
     def chats(self, orchestrator: Collection[Key | None]) -> list[Span]:
@@ -125,7 +125,7 @@ class Tree:
         return sorted((s for s in own if self._above(s, _NESTING) in orchestrator), key=lambda chat: chat.end)
 
     def _executor(self, span: Span) -> str:
-        """Return who was dispatched: a tool that called one agent stands for that agent."""
+        """Return who was dispatched, empty if unknown: a tool that called one agent stands for that agent."""
         names = {one.name for one in self.called.get(span.key, []) if one.kind is Kind.AGENT}
         return names.pop() if span.kind is Kind.TOOL and len(names) == 1 else span.name
 
