@@ -19,7 +19,7 @@ class Normalised(AbstractFormat):
 
     @classmethod
     def sniff(cls, head: str) -> bool:
-        start = head[:4096].replace(" ", "")
+        start = "".join(head[:4096].split())
         return start.startswith("{") and '"run_id":' in start and ('"steps":' in head or '"roster":' in start)
 
     @classmethod

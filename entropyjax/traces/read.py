@@ -80,7 +80,8 @@ def read_traces(
     if progress is not None:
         progress(sum(sizes), sum(sizes), "read")
     if not len(found):
-        raise TraceError(f"There are no runs in {', '.join(map(str, files)) or 'no file'}.")
+        skipped = f" The first record that was skipped: {problems.skipped[0]}" if problems.skipped else ""
+        raise TraceError(f"There are no runs in {', '.join(map(str, files)) or 'no file'}.{skipped}")
     return found
 
 

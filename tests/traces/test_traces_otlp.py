@@ -4,77 +4,10 @@ import json
 
 import numpy as np
 import pytest
+from trace_samples import RUN, TRACE, agent, chat, document, names, span, tool, written
 
 from entropyjax.records import UNKNOWN
 from entropyjax.traces import Problems, read_traces
-
-TRACE = "5b8efff798038103d269b633813fc60c"
-
-
-def attributes(**values):
-    kinds = {bool: "boolValue", int: "intValue", str: "stringValue", float: "doubleValue"}
-    return [
-        # int64 is text in OTLP JSON.
-        {"key": key, "value": {kinds[type(v)]: str(v) if type(v) is int else v}}
-        for key, v in values.items()
-    ]
-
-
-def span(name, parent, start, end, *, trace=TRACE, code=None, **values):
-    return {
-        "traceId": trace,
-        "spanId": name,
-        "parentSpanId": parent,
-        "name": name,
-        "startTimeUnixNano": str(1_700_000_000_000_000_000 + start),
-        "endTimeUnixNano": str(1_700_000_000_000_000_000 + end),
-        "attributes": attributes(**{key.replace("__", "."): value for key, value in values.items()}),
-        "status": {} if code is None else {"code": code},
-    }
-
-
-def agent(name, parent, start, end, **values):
-    return span(name, parent, start, end, gen_ai__operation__name="invoke_agent", gen_ai__agent__name=name, **values)
-
-
-def tool(name, parent, start, end, what=None, **values):
-    operation = {"gen_ai__operation__name": "execute_tool", "gen_ai__tool__name": what or name}
-    return span(name, parent, start, end, **operation, **values)
-
-
-def chat(name, parent, start, end, size, out=10, **values):
-    usage = {"gen_ai__usage__input_tokens": size, "gen_ai__usage__output_tokens": out, "gen_ai__request__model": "m"}
-    return span(name, parent, start, end, gen_ai__operation__name="chat", **usage, **values)
-
-
-def document(*spans, system="shop"):
-    resource = {"attributes": attributes(**{"service.name": system})}
-    return {"resourceSpans": [{"resource": resource, "scopeSpans": [{"scope": {}, "spans": list(spans)}]}]}
-
-
-RUN = [
-    agent("boss", "", 0, 100, gen_ai__conversation__id="talk", entropyjax__task="k", entropyjax__success=True),
-    chat("c1", "boss", 1, 10, 1000, **{"gen_ai__usage__reasoning__output_tokens": 6}),
-    tool("search", "boss", 11, 20),
-    tool("ask", "boss", 12, 30, "delegate", code=2),
-    span("glue", "ask", 13, 29),
-    agent("coder", "glue", 14, 28),
-    chat("inner", "coder", 15, 16, 7),
-    tool("compile", "coder", 17, 18),
-    chat("c2", "boss", 31, 40, 1500),
-    agent("writer", "boss", 41, 50),
-    chat("c3", "boss", 51, 60, 1400, gen_ai__conversation__compacted=True),
-]
-
-
-def written(folder, *lines, name="spans.jsonl"):
-    path = folder / name
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    return path
-
-
-def names(found, run=0):
-    return [found.agents[code] for code in found.agent[found.offsets[run] : found.offsets[run + 1]]]
 
 
 def test_dispatches_are_those_of_the_orchestrator(tmp_path):
