@@ -12,10 +12,18 @@ from entropyjax.models.gap import AbstractGapOrchestrator
 from entropyjax.solve.lane import NOISE_STREAM
 from entropyjax.solve.noise import Stream, draw, stream, threefry, uniform
 
-GOLD_STREAM = NOISE_STREAM + 1
-"""Stream of a key that draws the right executor of each task and step."""
-WRONG_STREAM = NOISE_STREAM + 2
-"""Stream of a key that draws which of the wrong executors is dispatched."""
+
+class Streams(NamedTuple):
+    """Streams of a key: of the dynamics, of the right executor of each task and step, and of which wrong one it is."""
+
+    noise: Stream
+    gold: Stream
+    wrong: Stream
+
+
+def streams(key: Array) -> Streams:
+    """Return the streams of a key; the dynamics' is that of the solver."""
+    return Streams(*(stream(key, NOISE_STREAM + number) for number in range(len(Streams._fields))))
 
 
 class Dispatches(NamedTuple):
@@ -34,31 +42,30 @@ class Dispatches(NamedTuple):
 def dispatched(
     model: AbstractGapOrchestrator,
     params: Any,
-    key: Array,
+    streams: Streams,
     epsilon: Float[Array, ""],
     done: Float[Array, ""],
-    agents: int,
     steps: int,
     lane: UInt32[Array, ""],
     task: UInt32[Array, ""],
 ) -> tuple[Dispatches, Bool[Array, ""]]:
     """Return the steps of one run and whether it succeeded: whether s >= `done` at its end.
 
-    **Arguments:** `agents`: N; `lane`: global index of the trajectory; `task`: number of its task.
+    **Arguments:** `lane`: global index of the trajectory; `task`: number of its task.
     """
-    noise, golds, wrongs = (stream(key, number) for number in (NOISE_STREAM, GOLD_STREAM, WRONG_STREAM))
+    agents = jnp.round(params.n_agents)
     rivals = jnp.round(ctx.rivals(params))
     window = params.effective_fraction * params.context_window
 
     def step(state: Any, number: UInt32[Array, ""]) -> tuple[Any, Dispatches]:
-        draws = draw(noise, lane, number, len(AgentDraws._fields), epsilon.dtype)
+        draws = draw(streams.noise, lane, number, len(AgentDraws._fields), epsilon.dtype)
         choice = model.choice(state.focus, params)
         after, made = dispatch(model, params, epsilon, state, AgentDraws(*draws.normals[: len(AgentDraws._fields)]))
-        gold = _one_of(jnp.asarray(agents, epsilon.dtype), golds, task, number)
-        shift = jnp.where(made.right, jnp.int32(0), jnp.int32(1) + _one_of(rivals, wrongs, lane, number))
+        gold = _one_of(agents, streams.gold, task, number)
+        shift = jnp.where(made.right, jnp.int32(0), jnp.int32(1) + _one_of(rivals, streams.wrong, lane, number))
         return after, Dispatches(
             alive=state.progress < done,
-            agent=(gold + shift) % jnp.int32(agents),
+            agent=(gold + shift) % agents.astype(jnp.int32),
             right=made.right,
             gold=gold,
             # The load is the whole context over this part of the window.

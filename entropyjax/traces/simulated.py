@@ -14,7 +14,7 @@ from entropyjax.models.gap import AbstractGapOrchestrator
 from entropyjax.params import cast
 from entropyjax.records import UNKNOWN, TraceSet
 from entropyjax.solve.events import Criteria
-from entropyjax.traces.dispatching import Dispatches, dispatched
+from entropyjax.traces.dispatching import Dispatches, Streams, dispatched, streams
 
 
 def simulated_traces(
@@ -54,7 +54,7 @@ def simulated_traces(
     task = lanes // jnp.uint32(runs)
     each = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (tasks,))[task], cast(params, dtype))
     sizes = jnp.asarray(epsilon, dtype), 1.0 - jnp.asarray(criteria.progress_tolerance, dtype)
-    found, success = jax.tree.map(np.asarray, _simulate(model, each, key, *sizes, agents, steps, lanes, task))
+    found, success = jax.tree.map(np.asarray, _simulate(model, each, streams(key), *sizes, steps, lanes, task))
     if not np.isfinite(found.context).all():
         raise AgentError("A simulated context is not finite; lower the token counts or the noise.")
     alive = found.alive
@@ -91,10 +91,10 @@ def simulated_traces(
 
 @eqx.filter_jit
 def _simulate(
-    model: Any, params: Any, key: Array, epsilon: Any, done: Any, agents: int, steps: int, lanes: Any, tasks: Any
+    model: Any, params: Any, keys: Streams, epsilon: Any, done: Any, steps: int, lanes: Any, tasks: Any
 ) -> Any:
     def one(each: Any, lane: Any, task: Any) -> Any:
-        return dispatched(model, each, key, epsilon, done, agents, steps, lane, task)
+        return dispatched(model, each, keys, epsilon, done, steps, lane, task)
 
     return jax.vmap(one)(params, lanes, tasks)
 
