@@ -52,6 +52,13 @@ if TYPE_CHECKING:
         phases as phases,
         reasoning_optimum as reasoning_optimum,
     )
+    from entropyjax.traces import (
+        Problems as Problems,
+        TraceError as TraceError,
+        read_traces as read_traces,
+        simulated_traces as simulated_traces,
+        write_traces as write_traces,
+    )
 
 _EXPORTS = {
     "entropyjax.calibrate": ("apply_xla_flags",),
@@ -98,6 +105,7 @@ _EXPORTS = {
         "phases",
         "reasoning_optimum",
     ),
+    "entropyjax.traces": ("Problems", "TraceError", "read_traces", "simulated_traces", "write_traces"),
 }
 _HOMES = {name: module for module, names in _EXPORTS.items() for name in names}
 
@@ -113,11 +121,13 @@ __all__ = [
     "Lattice",
     "Observed",
     "ParameterError",
+    "Problems",
     "Range",
     "Replicator",
     "Star",
     "SweepConfig",
     "TimeOf",
+    "TraceError",
     "apply_xla_flags",
     "bifurcation_diagram",
     "boundary_diagram",
@@ -142,13 +152,16 @@ __all__ = [
     "open_result",
     "phase_diagram",
     "phases",
+    "read_traces",
     "reasoning_optimum",
     "refine",
     "run_chunks",
     "save_figure",
     "simulate",
+    "simulated_traces",
     "summarise",
     "sweep",
+    "write_traces",
 ]
 
 

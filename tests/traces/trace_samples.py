@@ -122,12 +122,31 @@ r2,k,b,0,0,900,,,,,s,m,1,a;b
 r1,k,b,1,1,1520,30,,true,yes,s,m,0,
 """
 
+TEAM = {
+    "question_ID": "q1",
+    "question": "?",
+    "is_corrected": False,
+    "mistake_agent": "WebSurfer",
+    "mistake_step": "4",
+    "history": [
+        {"role": "human", "content": "x" * 40},
+        {"role": "Orchestrator (thought)", "content": "x" * 80},
+        {"role": "Orchestrator (-> WebSurfer)", "content": "x" * 20},
+        {"role": "WebSurfer", "content": "x" * 400},
+        {"role": "Orchestrator (thought)", "content": "x" * 60},
+        {"role": "Orchestrator (-> FileSurfer)", "content": None},
+        {"role": "FileSurfer", "content": "x" * 8},
+        {"role": "Orchestrator (termination condition)", "content": "x" * 4},
+    ],
+}
+
 
 def lines(*objects):
     return "".join(json.dumps(one) + "\n" for one in objects)
 
 
 SAMPLES = {
+    "magentic_one": lines(TEAM),
     "normalised": lines(NORMALISED, NORMALISED | {"run_id": "q"}),
     "openai_agents": lines(*SDK),
     "otlp": lines(document(*RUN)),
