@@ -114,10 +114,10 @@ def _format(file: Path, name: str | None) -> type[AbstractFormat]:
 
 
 def open_text(path: Path) -> Any:
-    """Open a file of text, gzip or plain."""
+    """Open a file of text, gzip or plain, with a byte order mark or without."""
     with open(path, "rb") as file:
         packed = file.read(2) == _GZIP
-    return gzip.open(path, "rt", encoding="utf-8") if packed else open(path, encoding="utf-8")
+    return gzip.open(path, "rt", encoding="utf-8-sig") if packed else open(path, encoding="utf-8-sig")
 
 
 def json_lines(path: Path, problems: Problems) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -57,17 +57,23 @@ def simulated_traces(
     found, success = jax.tree.map(np.asarray, _simulate(model, each, streams(key), *sizes, steps, lanes, task))
     if not np.isfinite(found.context).all():
         raise AgentError("A simulated context is not finite; lower the token counts or the noise.")
+    table = _log_probabilities(found, np.asarray(ctx.rivals(each)), agents) if log_probabilities else None
+    return _traces(found, success, runs, tasks, agents, type(model).__name__, table)
+
+
+def _traces(
+    found: Any, success: np.ndarray, runs: int, tasks: int, agents: int, model: str, table: np.ndarray | None
+) -> TraceSet:
+    """Return the steps at which runs were alive as columns."""
     alive = found.alive
-    rivals = np.asarray(ctx.rivals(each))
-    table = _log_probabilities(found, rivals, agents) if log_probabilities else None
-    place = np.broadcast_to(np.arange(steps, dtype=np.int32), alive.shape)[alive]
+    place = np.broadcast_to(np.arange(alive.shape[1], dtype=np.int32), alive.shape)[alive]
     zeros = np.zeros(runs * tasks, np.int32)
-    numbers = np.asarray(lanes).astype(np.int32)
+    numbers = np.arange(runs * tasks, dtype=np.int32)
     return TraceSet(
         agents=tuple(f"executor_{k}" for k in range(agents)),
         tasks=tuple(f"task_{k}" for k in range(tasks)),
         systems=("simulated",),
-        orchestrators=(type(model).__name__,),
+        orchestrators=(model,),
         rosters=np.ones((1, agents), bool),
         run_id=np.array([f"task_{k}_run_{r}" for k in range(tasks) for r in range(runs)], dtype=object),
         task=numbers // runs,

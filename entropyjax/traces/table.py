@@ -51,7 +51,7 @@ class Table(AbstractFormat):
 
     @classmethod
     def sniff(cls, head: str) -> bool:
-        first = head.lstrip("\ufeff").split("\n", 1)[0].strip()
+        first = head.split("\n", 1)[0].strip()
         if first.startswith(("{", "[")):
             return False
         places = _places([name.strip('"') for name in first.split(",")])
@@ -97,7 +97,7 @@ def _rows(path: Path, problems: Problems) -> Iterator[tuple[int, dict[str, str]]
             if not any(cell.strip() for cell in row):
                 continue
             if not width:
-                places = _places([name.lstrip("\ufeff") for name in row])
+                places = _places(row)
                 missing = [name for name in _REQUIRED if name not in places]
                 if missing:
                     problems.count()
