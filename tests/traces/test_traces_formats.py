@@ -66,7 +66,7 @@ def read_or_tell(path, name):
 
 
 @pytest.mark.parametrize("name", [name for name in SAMPLES if name != "table"])
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(choices=CHOICES, whole=st.booleans())
 def test_broken_documents_end_in_a_sentence(folder, name, choices, whole):
     documents = mutated([json.loads(line) for line in SAMPLES[name].splitlines()], choices)
@@ -76,7 +76,7 @@ def test_broken_documents_end_in_a_sentence(folder, name, choices, whole):
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(place=st.integers(0, 10**5), length=st.integers(0, 40), put=st.binary(max_size=4))
 def test_broken_bytes_end_in_a_sentence(folder, name, place, length, put):
     content = SAMPLES[name].encode()
