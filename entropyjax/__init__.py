@@ -63,6 +63,13 @@ if TYPE_CHECKING:
         reasoning_optimum as reasoning_optimum,
         reasoning_trap as reasoning_trap,
     )
+    from entropyjax.traces import (
+        Problems as Problems,
+        TraceError as TraceError,
+        read_traces as read_traces,
+        simulated_traces as simulated_traces,
+        write_traces as write_traces,
+    )
 
 _EXPORTS = {
     "entropyjax.calibrate": ("apply_xla_flags",),
@@ -114,6 +121,7 @@ _EXPORTS = {
         "reasoning_optimum",
         "reasoning_trap",
     ),
+    "entropyjax.traces": ("Problems", "TraceError", "read_traces", "simulated_traces", "write_traces"),
 }
 _HOMES = {name: module for module, names in _EXPORTS.items() for name in names}
 
@@ -129,11 +137,13 @@ __all__ = [
     "Lattice",
     "Observed",
     "ParameterError",
+    "Problems",
     "Range",
     "Replicator",
     "Star",
     "SweepConfig",
     "TimeOf",
+    "TraceError",
     "apply_xla_flags",
     "bifurcation_diagram",
     "boundary_diagram",
@@ -160,17 +170,20 @@ __all__ = [
     "open_result",
     "phase_diagram",
     "phases",
+    "read_traces",
     "reasoning_optimum",
     "reasoning_trap",
     "refine",
     "run_chunks",
     "save_figure",
     "simulate",
+    "simulated_traces",
     "summarise",
     "survival_diagram",
     "sweep",
     "trap",
     "trap_diagram",
+    "write_traces",
 ]
 
 

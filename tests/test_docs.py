@@ -9,7 +9,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-NAMES = ("tutorial", "gradients", "stability", "continuation", "noise", "phases", "boundaries", "trap", "topologies")
+NAMES = (
+    "tutorial",
+    "gradients",
+    "stability",
+    "continuation",
+    "noise",
+    "phases",
+    "boundaries",
+    "trap",
+    "topologies",
+    "traces",
+)
 PAGES = ["README.md", *(f"docs/{name}.md" for name in NAMES)]
 FENCE = re.compile(r"^```python[^\n]*\n(.*?)^```", flags=re.MULTILINE | re.DOTALL)
 REMOTE = re.compile(r"""<(?:script|link|img)\b[^>]*\b(?:src|href)=["']?(?:https?:)?//(?!127\.)[^>]*>""")

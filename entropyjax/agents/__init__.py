@@ -8,3 +8,4 @@ from entropyjax.agents.base import (
     draw_shape as draw_shape,
     micro_step as micro_step,
 )
+from entropyjax.agents.orchestrator import Dispatch as Dispatch, dispatch as dispatch

@@ -1,6 +1,6 @@
 """The agent-level simulator of an orchestrator with one context window (model page, section 4)."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jax.scipy.special import ndtr
@@ -14,15 +14,30 @@ from entropyjax.models.orchestrator import AbstractOrchestrator, OrchestratorSta
 Scalar = Float[Array, ""]
 
 
+class Dispatch(NamedTuple):
+    """What a log would say of a micro-step: was the executor the right one, and the tokens that came in, in ktok."""
+
+    right: Bool[Array, "..."]
+    tokens: Float[Array, "..."]
+
+
 @micro_step.register
 def _orchestrator(
     model: AbstractOrchestrator, params: Any, epsilon: Scalar, state: OrchestratorState, draws: AgentDraws
 ) -> OrchestratorState:
+    return dispatch(model, params, epsilon, state, draws)[0]
+
+
+def dispatch(
+    model: AbstractOrchestrator, params: Any, epsilon: Scalar, state: OrchestratorState, draws: AgentDraws
+) -> tuple[OrchestratorState, Dispatch]:
     """Dispatch, read the result, relax the logits; every update uses the state at the start.
 
     right ~ Bernoulli(q); c <- c (1 - epsilon (delta0 + delta1 h)) + tokens + epsilon chi [wrong];
     s <- s + epsilon kappa (1-s) [right];
     focus <- u + (focus - u) e^{-alpha epsilon} + sigma_x sqrt((1 - e^{-2 alpha epsilon}) / (2 alpha)) xi.
+
+    **Returns:** the state after the micro-step, and what was dispatched.
     """
     choice = model.choice(state.focus, params)
     right = dispatched_right(choice, draws)
@@ -31,15 +46,15 @@ def _orchestrator(
     target = model.target(state, params)
     rate = params.focus_rate
     spread = params.focus_noise * jnp.sqrt(-jnp.expm1(-2.0 * rate * epsilon) / (2.0 * rate))
-    return OrchestratorState(
+    inflow, error = token_inflow(params, epsilon, draws.tokens), wrong * epsilon * params.error_tokens
+    after = OrchestratorState(
         focus=target
         + (state.focus - target) * jnp.exp(-rate * epsilon)
         + spread * draws.focus * model.gap_direction(state.focus),
         progress=state.progress + (1.0 - wrong) * epsilon * params.resolution_rate * (1.0 - state.progress),
-        context=state.context * decay
-        + token_inflow(params, epsilon, draws.tokens)
-        + wrong * epsilon * params.error_tokens,
+        context=state.context * decay + inflow + error,
     )
+    return after, Dispatch(right, inflow + error)
 
 
 def dispatched_right(choice: Choice, draws: AgentDraws) -> Bool[Array, "..."]:

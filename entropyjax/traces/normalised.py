@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from entropyjax.traces.fields import count, flag, listed, whole
 from entropyjax.traces.problems import Problems
 from entropyjax.traces.read import AbstractFormat, json_lines, register
 from entropyjax.traces.runs import RunRecord, StepRecord
@@ -18,7 +19,7 @@ class Normalised(AbstractFormat):
 
     @classmethod
     def sniff(cls, head: str) -> bool:
-        start = head[:4096].replace(" ", "")
+        start = "".join(head[:4096].split())
         return start.startswith("{") and '"run_id":' in start and ('"steps":' in head or '"roster":' in start)
 
     @classmethod
@@ -26,23 +27,23 @@ class Normalised(AbstractFormat):
         for line, item in json_lines(path, problems):
             try:
                 yield _run(item)
-            except (KeyError, TypeError, ValueError) as error:
+            except (KeyError, TypeError, ValueError, OverflowError) as error:
                 missing = f"'{error.args[0]}' is missing" if isinstance(error, KeyError) else str(error)
                 problems.skip(path, line, f"this is no run: {missing}.")
 
 
 def _run(item: Mapping[str, Any]) -> RunRecord:
-    steps = [_step(one, number) for number, one in enumerate(_listed(item["steps"], "steps"))]
+    steps = [_step(one, number) for number, one in enumerate(listed(item["steps"], "steps"))]
     return RunRecord(
         run_id=str(item["run_id"]),
         task=str(item["task_id"]),
         system=str(item.get("system") or item.get("source") or "unnamed"),
         orchestrator=str(item.get("orchestrator_model") or "unnamed"),
         steps=steps,
-        roster=tuple(map(str, _listed(item.get("roster") or [], "roster"))),
-        trial=_whole(item.get("trial"), "trial"),
-        success=_flag(item.get("success"), "success"),
-        failure_step=_whole(item.get("failure_step"), "failure_step"),
+        roster=tuple(map(str, listed(item.get("roster") or [], "roster"))),
+        trial=whole(item.get("trial"), "trial"),
+        success=flag(item.get("success"), "success"),
+        failure_step=whole(item.get("failure_step"), "failure_step"),
     )
 
 
@@ -52,8 +53,8 @@ def _step(one: Any, number: int) -> StepRecord:
     agent = one.get("agent")
     if agent is not None and not isinstance(agent, str):
         raise TypeError(f"agent of step {number} is {agent!r}, and a name was expected")
-    place = _whole(one.get("t"), "t")
-    turn = _whole(one.get("turn"), "turn")
+    place = whole(one.get("t"), "t")
+    turn = whole(one.get("turn"), "turn")
     table = one.get("log_probabilities")
     if table is not None:
         table = {str(name): float(value) for name, value in dict(table).items()}
@@ -61,35 +62,9 @@ def _step(one: Any, number: int) -> StepRecord:
         agent=agent,
         step=number if place is None else place,
         turn=number if turn is None else turn,
-        context=_count(one.get("tokens_in_context"), "tokens_in_context"),
-        tokens=_count(one.get("tokens_step"), "tokens_step"),
-        reasoning=_count(one.get("reasoning_tokens"), "reasoning_tokens"),
-        error=_flag(one.get("error"), "error"),
+        context=count(one.get("tokens_in_context"), "tokens_in_context"),
+        tokens=count(one.get("tokens_step"), "tokens_step"),
+        reasoning=count(one.get("reasoning_tokens"), "reasoning_tokens"),
+        error=flag(one.get("error"), "error"),
         log_probability=table,
     )
-
-
-def _listed(value: Any, name: str) -> list[Any]:
-    if not isinstance(value, list):
-        raise TypeError(f"{name} is {type(value).__name__}, and a list was expected")
-    return value
-
-
-def _whole(value: Any, name: str) -> int | None:
-    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
-        return value
-    raise TypeError(f"{name} is {value!r}, and a whole number was expected")
-
-
-def _count(value: Any, name: str) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0.0 <= value < float("inf"):
-        raise TypeError(f"{name} is {value!r}, and a number of tokens was expected")
-    return float(value)
-
-
-def _flag(value: Any, name: str) -> bool | None:
-    if value is None or isinstance(value, bool):
-        return value
-    raise TypeError(f"{name} is {value!r}, and true, false or null was expected")

@@ -80,7 +80,8 @@ def read_traces(
     if progress is not None:
         progress(sum(sizes), sum(sizes), "read")
     if not len(found):
-        raise TraceError(f"There are no runs in {', '.join(map(str, files)) or 'no file'}.")
+        skipped = f" The first record that was skipped: {problems.skipped[0]}" if problems.skipped else ""
+        raise TraceError(f"There are no runs in {', '.join(map(str, files)) or 'no file'}.{skipped}")
     return found
 
 
@@ -113,10 +114,10 @@ def _format(file: Path, name: str | None) -> type[AbstractFormat]:
 
 
 def open_text(path: Path) -> Any:
-    """Open a file of text, gzip or plain."""
+    """Open a file of text, gzip or plain, with a byte order mark or without."""
     with open(path, "rb") as file:
         packed = file.read(2) == _GZIP
-    return gzip.open(path, "rt", encoding="utf-8") if packed else open(path, encoding="utf-8")
+    return gzip.open(path, "rt", encoding="utf-8-sig") if packed else open(path, encoding="utf-8-sig")
 
 
 def json_lines(path: Path, problems: Problems) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -136,7 +137,7 @@ def json_lines(path: Path, problems: Problems) -> Iterator[tuple[int, dict[str, 
             problems.count()
             try:
                 found = json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 problems.skip(path, number, f"this is no JSON ({error}).")
                 continue
             if isinstance(found, dict):

@@ -1,5 +1,6 @@
 """From the runs that readers give to a set of columns."""
 
+import array
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ from entropyjax.records import UNKNOWN, TraceSet
 
 _PER_KTOK = 1e-3
 NAN = float("nan")
+_WIDTH = 7
 
 
 class StepRecord(NamedTuple):
@@ -53,22 +55,23 @@ def trace_set(runs: Iterable[RunRecord]) -> TraceSet:
     agents, tasks, systems, orchestrators = _Names(), _Names(), _Names(), _Names()
     rows: list[RunRecord] = []
     members: list[frozenset[int]] = []
-    steps: list[tuple[float, ...]] = []
+    # Seven numbers a step, in a row: a tuple of each would take ten times the memory.
+    steps = array.array("d")
     tables: dict[int, Mapping[str, float]] = {}
     offsets = [0]
     for run in runs:
         roster = {agents[name] for name in run.roster}
         for one in run.steps:
             if one.log_probability is not None:
-                tables[len(steps)] = one.log_probability
+                tables[len(steps) // _WIDTH] = one.log_probability
                 roster.update(agents[name] for name in one.log_probability)
-            steps.append(_row(one, agents))
-        offsets.append(len(steps))
+            steps.extend(_row(one, agents))
+        offsets.append(len(steps) // _WIDTH)
         members.append(frozenset(roster))
         # Codes in the order of the logs, and no steps kept twice.
         _ = tasks[run.task], systems[run.system], orchestrators[run.orchestrator]
         rows.append(run._replace(steps=()))
-    columns = np.array(steps, float).reshape(-1, 7)
+    columns = np.array(steps, float).reshape(-1, _WIDTH)
     whole = [
         (number, members[number] | {int(a) for a in np.unique(columns[start:stop, 2]) if a >= 0}, not run.roster)
         for number, (start, stop, run) in enumerate(zip(offsets[:-1], offsets[1:], rows, strict=True))
@@ -97,7 +100,7 @@ def trace_set(runs: Iterable[RunRecord]) -> TraceSet:
         context=columns[:, 4] * _PER_KTOK,
         tokens=columns[:, 5] * _PER_KTOK,
         reasoning=columns[:, 6] * _PER_KTOK,
-        log_probability=_log_probabilities(tables, len(steps), agents) if tables else None,
+        log_probability=_log_probabilities(tables, len(columns), agents) if tables else None,
     )
 
 
