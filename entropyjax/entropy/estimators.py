@@ -1,8 +1,8 @@
 """Estimators of an entropy from counts of what was chosen, each row for itself.
 
-Rows are vectors of counts n_k of K categories with the sum n; columns of zeros change nothing. Entropies are in nat. A row
-without counts has no estimate and gives NaN; a row of a single count gives the entropy 0, and no collision probability.
-Source: model page, section "What a log tells".
+Rows are vectors of counts n_k of K categories with the sum n; columns of zeros change nothing. Entropies are in nat. A
+row without counts has no estimate and gives NaN; one of a single count gives the entropy 0, and no collision probability.
+Source: model page, section "From logs".
 """
 
 from collections.abc import Callable
@@ -21,7 +21,6 @@ Estimator = Callable[[Counts], Estimates]
 def plug_in(counts: Counts) -> Estimates:
     """Return -sum_k (n_k/n) ln(n_k/n), the entropy of the observed shares; low by about (K-1)/(2n)."""
     total = jnp.sum(counts, axis=-1)
-    # Differences of logarithms would lose a share near 1.
     share = counts / _positive(total)[..., None]
     return _where_counted(total, -jnp.sum(xlogy(share, share), axis=-1))
 
@@ -54,7 +53,10 @@ def chao_shen(counts: Counts) -> Estimates:
 
 
 def collision(counts: Counts) -> Estimates:
-    """Return sum_k n_k (n_k - 1) / (n (n - 1)), the share of pairs that agree: unbiased for S = sum_k p_k^2 at any n > 1."""
+    """Return sum_k n_k (n_k - 1) / (n (n - 1)), the share of pairs that agree.
+
+    It is unbiased for S = sum_k p_k^2 at every n > 1, and NaN without a pair.
+    """
     total = jnp.sum(counts, axis=-1)
     pairs = total * (total - 1.0)
     agreeing = jnp.sum(counts * (counts - 1.0), axis=-1)

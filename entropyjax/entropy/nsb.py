@@ -5,8 +5,8 @@ Given the concentration b of a symmetric Dirichlet prior over K categories, with
     ln p(n | b) = ln G(K b) - ln G(A) + sum_k [ln G(a_k) - ln G(b)]
     E[H | b, n] = psi(A + 1) - sum_k a_k/A psi(a_k + 1)
 
-and b has the prior K psi'(K b + 1) - psi'(b + 1), which makes the expected entropy flat in [0, ln K]. The integral over ln b
-is a trapezoidal sum, which converges exponentially because the integrand vanishes at both ends.
+and b has the prior K psi'(K b + 1) - psi'(b + 1), which makes the expected entropy flat in [0, ln K]. The integral over
+ln b is a trapezoidal sum, which converges exponentially because the integrand vanishes at both ends.
 Source: I. Nemenman, F. Shafee, W. Bialek, NIPS 14, 2001; second moment: D. Wolpert and D. Wolf, Phys. Rev. E 52, 1995.
 """
 
@@ -49,8 +49,8 @@ class Tables(NamedTuple):
 def nsb(counts: np.ndarray | Array, categories: int | None = None) -> Posterior:
     """Return the posterior of the entropy of each row of counts.
 
-    It is not for `jit`, because tables are as long as the largest count, and it is in float64 always, because the evidence
-    is a small difference of large numbers. Without counts the result is NaN.
+    It is not for `jit`, because tables are as long as the largest count, and it is in float64 always, because the
+    evidence is a small difference of large numbers. Without counts the result is NaN.
 
     **Arguments:** `counts`: (..., K), whole numbers; `categories`: K if it is not the number of columns.
 
@@ -59,18 +59,18 @@ def nsb(counts: np.ndarray | Array, categories: int | None = None) -> Posterior:
     table = np.asarray(counts)
     whole = np.asarray(np.rint(table), np.int32)
     if table.ndim == 0 or not np.array_equal(whole, table) or np.any(whole < 0):
-        raise ValueError(
-            "NSB takes counts, whole numbers of 0 or more along the last axis; round or drop what is none."
-        )
+        raise ValueError("NSB takes counts, whole numbers of 0 or more along the last axis; drop what is none.")
     k = table.shape[-1] if categories is None else categories
     seen = int(np.max(np.sum(whole > 0, axis=-1), initial=0))
     if k < max(seen, 1):
         raise ValueError(f"{seen} categories were seen among {k}; NSB needs the number of all that are possible.")
     with jax.enable_x64(True):
         nodes = jnp.asarray(concentrations(k))
-        rows = jnp.asarray(whole.reshape(-1, table.shape[-1]))
-        found = _posteriors(rows, k, nodes, make_tables(int(whole.max(initial=0)), nodes))
-    return Posterior(*(np.asarray(values).reshape(table.shape[:-1]) for values in found))
+        rows = whole.reshape(-1, table.shape[-1])
+        # Rows of zeros fill the last batch, so that few sizes are compiled.
+        full = jnp.asarray(np.pad(rows, ((0, -len(rows) % _ROWS), (0, 0))))
+        found = _posteriors(full, k, nodes, make_tables(int(whole.max(initial=0)), nodes))
+    return Posterior(*(np.asarray(values)[: len(rows)].reshape(table.shape[:-1]) for values in found))
 
 
 def concentrations(categories: int) -> Float[np.ndarray, " nodes"]:
@@ -134,7 +134,7 @@ def _posteriors(rows: Array, categories: int, b: Array, tables: Tables) -> tuple
 def _variance(row: Array, categories: int, b: Array, tables: Tables, mean: Array) -> Array:
     """Return Var[H | b, n] at every b.
 
-    E[H^2] A (A+1) = sum_(i != j) a_i a_j (d_i d_j - psi'(A+2)) + sum_i a_i (a_i+1) (e_i^2 + psi'(a_i+2) - psi'(A+2)), with
+    E[H^2] A (A+1) = sum_(i != j) a_i a_j (d_i d_j - psi'(A+2)) + sum_i a_i (a_i+1) (e_i^2 + psi'(a_i+2) - psi'(A+2)),
     d_i = psi(a_i+1) - psi(A+2) and e_i = psi(a_i+2) - psi(A+2).
     """
     whole = jnp.sum(row).astype(b.dtype) + categories * b
