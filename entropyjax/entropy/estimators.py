@@ -1,7 +1,7 @@
 """Estimators of an entropy from counts of what was chosen, each row for itself.
 
 Rows are vectors of counts n_k of K categories with the sum n; columns of zeros change nothing. Entropies are in nat. A
-row without counts has no estimate and gives NaN; one of a single count gives the entropy 0, and no collision probability.
+row without counts has no estimate and gives NaN; a single count gives the entropy 0, and no collision probability.
 Source: model page, section "From logs".
 """
 
