@@ -20,9 +20,16 @@ if TYPE_CHECKING:
         make_plan as make_plan,
         run_chunks as run_chunks,
     )
+    from entropyjax.inference import trace_entropy as trace_entropy
     from entropyjax.io.config import ConfigError as ConfigError, SweepConfig as SweepConfig, load as load
     from entropyjax.io.store import open_result as open_result
-    from entropyjax.jobs import JobError as JobError, simulate as simulate, summarise as summarise, sweep as sweep
+    from entropyjax.jobs import (
+        JobError as JobError,
+        entropy_of_traces as entropy_of_traces,
+        simulate as simulate,
+        summarise as summarise,
+        sweep as sweep,
+    )
     from entropyjax.models import Mesh as Mesh, Replicator as Replicator, Star as Star, Tree as Tree
     from entropyjax.params import ParameterError as ParameterError
     from entropyjax.phase import Boundary as Boundary, Lattice as Lattice, Range as Range, refine as refine
@@ -34,6 +41,7 @@ if TYPE_CHECKING:
         fold_curves as fold_curves,
         phase_diagram as phase_diagram,
         save_figure as save_figure,
+        trace_entropy_panels as trace_entropy_panels,
     )
     from entropyjax.solve import Criteria as Criteria, Grid as Grid
     from entropyjax.stability import (
@@ -52,6 +60,7 @@ if TYPE_CHECKING:
         phases as phases,
         reasoning_optimum as reasoning_optimum,
     )
+    from entropyjax.traces import read_traces as read_traces
 
 _EXPORTS = {
     "entropyjax.calibrate": ("apply_xla_flags",),
@@ -66,9 +75,10 @@ _EXPORTS = {
         "make_plan",
         "run_chunks",
     ),
+    "entropyjax.inference": ("trace_entropy",),
     "entropyjax.io.config": ("ConfigError", "SweepConfig", "load"),
     "entropyjax.io.store": ("open_result",),
-    "entropyjax.jobs": ("JobError", "simulate", "summarise", "sweep"),
+    "entropyjax.jobs": ("JobError", "entropy_of_traces", "simulate", "summarise", "sweep"),
     "entropyjax.models": ("Mesh", "Replicator", "Star", "Tree"),
     "entropyjax.params": ("ParameterError",),
     "entropyjax.phase": ("Boundary", "Lattice", "Range", "refine"),
@@ -80,6 +90,7 @@ _EXPORTS = {
         "fold_curves",
         "phase_diagram",
         "save_figure",
+        "trace_entropy_panels",
     ),
     "entropyjax.solve": ("Criteria", "Grid"),
     "entropyjax.stability": (
@@ -98,6 +109,7 @@ _EXPORTS = {
         "phases",
         "reasoning_optimum",
     ),
+    "entropyjax.traces": ("read_traces",),
 }
 _HOMES = {name: module for module, names in _EXPORTS.items() for name in names}
 
@@ -131,6 +143,7 @@ __all__ = [
     "elasticities",
     "ensemble_mean",
     "ensemble_quantile",
+    "entropy_of_traces",
     "entropy_panels",
     "equilibria",
     "figures",
@@ -142,6 +155,7 @@ __all__ = [
     "open_result",
     "phase_diagram",
     "phases",
+    "read_traces",
     "reasoning_optimum",
     "refine",
     "run_chunks",
@@ -149,6 +163,8 @@ __all__ = [
     "simulate",
     "summarise",
     "sweep",
+    "trace_entropy",
+    "trace_entropy_panels",
 ]
 
 

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import click
 
-from entropyjax.cli import bench, boundary, calibrate, catalogue, continuation, phase, run
+from entropyjax.cli import bench, boundary, calibrate, catalogue, continuation, entropy, phase, run
 
 
 @click.group(epilog="Exit codes: 0 done, 1 the computation failed, 2 wrong usage or configuration, 130 interrupted.")
@@ -22,6 +22,7 @@ for command in (
     boundary.boundary,
     phase.phase,
     continuation.continuation,
+    entropy.entropy,
     run.plot,
     catalogue.models,
     catalogue.info,

@@ -23,7 +23,6 @@ from jaxtyping import Array, Float, Int
 _ENDS = 20.0
 """ln b goes from minus this to plus this; the prior has fallen to 2e-9 there."""
 _ROWS = 64
-_PADDING = 32
 
 
 class Posterior(NamedTuple):
@@ -80,8 +79,8 @@ def concentrations(categories: int) -> Float[np.ndarray, " nodes"]:
 
 
 def make_tables(most: int, nodes: Array) -> Tables:
-    """Return the tables for counts up to `most`, a little longer so that few lengths are compiled."""
-    return _tables(jnp.arange(-(-(most + 1) // _PADDING) * _PADDING, dtype=nodes.dtype), nodes)
+    """Return the tables for counts up to `most`, longer so that few lengths are compiled."""
+    return _tables(jnp.arange(max(_ROWS, 1 << most.bit_length()), dtype=nodes.dtype), nodes)
 
 
 @jax.jit
@@ -92,13 +91,13 @@ def _tables(n: Array, b: Array) -> Tables:
     return Tables(gammaln(a) - gammaln(b)[None], first - first[:1], psi, polygamma(1, a + 2.0))
 
 
-def log_prior(b: Array, categories: int) -> Array:
+def log_prior(b: Array, categories: int | Array) -> Array:
     """Return the logarithm of the prior of ln b, up to a constant: b (K psi'(K b + 1) - psi'(b + 1))."""
     slope = categories * polygamma(1, categories * b + 1.0) - polygamma(1, b + 1.0)
     return jnp.log(b) + jnp.log(jnp.maximum(slope, jnp.finfo(b.dtype).tiny))
 
 
-def weigh(rows: Int[Array, " k"], categories: int, b: Array, tables: Tables) -> tuple[Array, Array]:
+def weigh(rows: Int[Array, " k"], categories: int | Array, b: Array, tables: Tables) -> tuple[Array, Array]:
     """Return ln p(n | b) and E[H | b, n] of one row at every concentration b."""
     total = jnp.sum(rows).astype(b.dtype)
     whole = total + categories * b
@@ -107,7 +106,7 @@ def weigh(rows: Int[Array, " k"], categories: int, b: Array, tables: Tables) -> 
     return evidence, digamma(whole + 1.0) - first / whole
 
 
-def mean_entropy(rows: Int[Array, " k"], categories: int, b: Array, prior: Array, tables: Tables) -> Array:
+def mean_entropy(rows: Int[Array, " k"], categories: int | Array, b: Array, prior: Array, tables: Tables) -> Array:
     """Return the posterior mean of one row, where the deviation is not wanted; NaN without counts."""
     evidence, mean = weigh(rows, categories, b, tables)
     return jnp.where(jnp.sum(rows) > 0, jnp.sum(jax.nn.softmax(evidence + prior) * mean), jnp.nan)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from entropyjax.entropy import chao_shen, conditional, miller_madow, plug_in
 from entropyjax.entropy.nsb import Tables, log_prior, mean_entropy
@@ -73,9 +73,9 @@ class Parts(NamedTuple):
     tables: Tables
 
 
-@partial(jax.jit, static_argnames=("roster", "free"))
+@jax.jit
 def estimate(
-    weights: Float[Array, "replicates tasks"], parts: Parts, roster: int, free: int
+    weights: Float[Array, "replicates tasks"], parts: Parts, roster: Float[Array, ""], free: Int[Array, ""]
 ) -> dict[str, Float[Array, "replicates steps"]]:
     """Return every series with each task counted as often as `weights` says; all ones give the estimates themselves."""
     agents, previous, pairs, sums = (_weigh(weights, part) for part in parts[:4])
@@ -93,7 +93,7 @@ def estimate(
     out["task_share"] = _ratio(of["task_agreeing"], of["task_pairs"])
     out["pooled_share"] = _between(weights, parts.agents, agents)
     out["gauge"] = _ratio(of["gauge_sum"], of["gauge_pairs"])
-    start = out["history_share"][:, free : free + 1]
+    start = lax.dynamic_slice_in_dim(out["history_share"], free, 1, axis=1)
     out["corrected_share"] = out["history_share"] * _ratio(jnp.broadcast_to(start, out["gauge"].shape), out["gauge"])
     for name in ("history", "task", "pooled", "corrected"):
         out[f"{name}_renyi2"] = -jnp.log(out[f"{name}_share"])
@@ -126,7 +126,7 @@ def _between(weights: Array, agents: Array, counts: Array) -> Array:
     return _ratio(jnp.sum(counts**2, axis=-1) - itself, jnp.sum(counts, axis=-1) ** 2 - own)
 
 
-def _nsb(counts: Array, parts: Parts, roster: int) -> Array:
+def _nsb(counts: Array, parts: Parts, roster: Array) -> Array:
     rows = jnp.round(counts).astype(np.int32).reshape(-1, counts.shape[-1])
     prior = log_prior(parts.nodes, roster)
     one = partial(mean_entropy, categories=roster, b=parts.nodes, prior=prior, tables=parts.tables)

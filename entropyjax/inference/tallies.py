@@ -2,9 +2,10 @@
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from entropyjax.entropy import chao_shen, miller_madow, nsb, plug_in
 from entropyjax.inference.groups import Groups, conditions, first_free_step, gauges, groups, histories
@@ -96,7 +97,7 @@ def _of_groups(prefix: str, found: Groups) -> dict[str, np.ndarray]:
     """Return entropies times runs, runs and pairs of each group."""
     size = found.size
     counts = jnp.asarray(np.pad(found.counts, ((0, _rounded(len(size)) - len(size)), (0, 0))))
-    values = {e.__name__: np.asarray(e(counts))[: len(size)] for e in (plug_in, miller_madow, chao_shen)}
+    values = {name: np.asarray(value)[: len(size)] for name, value in _corrected(counts).items()}
     values["nsb"] = np.zeros(len(size))
     for categories in np.unique(found.categories):
         rows = found.categories == categories
@@ -106,6 +107,11 @@ def _of_groups(prefix: str, found: Groups) -> dict[str, np.ndarray]:
     pairs = "task" if prefix == "within" else prefix
     out = {f"{prefix}_{name}": size * value for name, value in values.items()}
     return out | {f"{prefix}_runs": size, f"{pairs}_agreeing": found.agreeing, f"{pairs}_pairs": found.pairs}
+
+
+@jax.jit
+def _corrected(counts: Array) -> dict[str, Array]:
+    return {e.__name__: e(counts) for e in (plug_in, miller_madow, chao_shen)}
 
 
 def _rounded(size: int) -> int:

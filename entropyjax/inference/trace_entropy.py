@@ -14,7 +14,7 @@ from entropyjax.inference.series import SERIES, Parts, estimate
 from entropyjax.inference.tallies import Tallies, tallies
 from entropyjax.records import TraceSet
 
-_CHUNK = 256
+_CHUNK, _TASKS, _STEPS = 256, 16, 8
 
 Progress = Callable[[int, int, str], None]
 """Called as progress(replicates done, replicates in all, what)."""
@@ -53,8 +53,8 @@ def trace_entropy(
         drawn = None if key is None else task_weights(key, replicates, len(found.agents))
         whole = np.ones((1, len(found.agents)))
         most = max(_largest(found, chunk) for chunk in _chunks(whole if drawn is None else np.vstack([whole, drawn])))
-        nodes = jnp.asarray(concentrations(found.roster))
-        parts = Parts(*map(jnp.asarray, found[:4]), nodes, make_tables(most, nodes))
+        nodes = jnp.asarray(concentrations(len(traces.agents)))
+        parts = Parts(*(jnp.asarray(_padded(part)) for part in found[:4]), nodes, make_tables(most, nodes))
         estimates = {name: v[0] for name, v in _estimate(whole, parts, found).items()}
         errors, intervals = _spread(drawn, parts, found, progress)
     return TraceEntropy(
@@ -78,8 +78,16 @@ def _largest(found: Tallies, weights: np.ndarray) -> int:
 
 
 def _estimate(weights: np.ndarray, parts: Parts, found: Tallies) -> dict[str, np.ndarray]:
-    out = estimate(jnp.asarray(weights), parts, found.roster, found.free)
-    return {name: np.asarray(values) for name, values in out.items()}
+    """Return every series of each row of weights; sets of about the same size share what is compiled."""
+    steps, missing = found.agents.shape[1], parts.agents.shape[0] - weights.shape[1]
+    full = jnp.asarray(np.pad(weights, ((0, 0), (0, missing))))
+    out = estimate(full, parts, jnp.asarray(float(found.roster)), jnp.asarray(found.free))
+    return {name: np.asarray(values)[:, :steps] for name, values in out.items()}
+
+
+def _padded(part: np.ndarray) -> np.ndarray:
+    """Return tallies with tasks and steps of zeros behind them."""
+    return np.pad(part, ((0, -len(part) % _TASKS), (0, -part.shape[1] % _STEPS), (0, 0)))
 
 
 def _spread(

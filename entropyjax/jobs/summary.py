@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from entropyjax.jobs import boundary_dataset, boundary_summary, branches, phase_map
+from entropyjax.jobs import boundary_dataset, boundary_summary, branches, phase_map, trace_entropy
 from entropyjax.results import Failure
 
 _KINDS: Mapping[str, tuple[Callable[[xr.Dataset], str], Callable[[xr.Dataset], dict[str, Any]]]] = {
     boundary_dataset.KIND: (boundary_summary.summarise_boundary, boundary_summary.boundary_record),
     branches.KIND: (branches.summarise_branches, branches.branches_record),
     phase_map.KIND: (phase_map.summarise_map, phase_map.map_record),
+    trace_entropy.KIND: (trace_entropy.summarise_entropy, trace_entropy.entropy_record),
 }
 """Summary and record of datasets by the attribute `kind`; others are sweeps."""
 
