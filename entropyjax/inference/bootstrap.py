@@ -16,8 +16,17 @@ def task_weights(key: Array, replicates: int, tasks: int) -> Float[np.ndarray, "
     return np.bincount(cells.ravel(), minlength=replicates * tasks).reshape(replicates, tasks).astype(float)
 
 
-def spread(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the deviation and the ends of the interval of each column, over its finite entries."""
+def spread(
+    values: Float[np.ndarray, "replicates steps"], estimate: Float[np.ndarray, " steps"] | None = None
+) -> tuple[Float[np.ndarray, " steps"], Float[np.ndarray, "steps 2"]]:
+    """Return the deviation and the interval of each column, over its finite entries.
+
+    The interval goes from percentile to percentile. A task that is drawn twice brings no new choice, so that replicates
+    of an entropy are lower than the estimate as the estimate is lower than the truth; with `estimate` the interval is
+    moved by that bias and lies about the estimate.
+    """
+    if not len(values):
+        return np.full(values.shape[1], np.nan), np.full((values.shape[1], 2), np.nan)
     finite = np.isfinite(values)
     count = finite.sum(axis=0)
     enough = count >= _DEFINED * len(values)
@@ -28,7 +37,8 @@ def spread(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     ordered = np.sort(np.where(finite, values, np.inf), axis=0)
     # An interval never reaches what stands in for them.
     ordered = np.where(np.isfinite(ordered), ordered, 0.0)
-    ends = [_at(ordered, 0.5 * (1.0 + side * LEVEL) * (size - 1)) for side in (-1, 1)]
+    bias = np.zeros_like(mean) if estimate is None else mean - np.where(np.isfinite(estimate), estimate, np.nan)
+    ends = [_at(ordered, 0.5 * (1.0 + side * LEVEL) * (size - 1)) - bias for side in (-1, 1)]
     return np.where(enough, deviation, np.nan), np.where(enough[:, None], np.stack(ends, axis=1), np.nan)
 
 

@@ -19,8 +19,9 @@ class TraceEntropy:
     **Attributes:**
 
     - `estimates`: of every series, NaN where there is nothing to estimate it from.
-    - `errors`, `intervals`: standard errors and 95% percentile intervals by the bootstrap over tasks; NaN without one,
-      and where more than 5% of the replicates have no finite estimate.
+    - `errors`, `intervals`: standard errors and 95% intervals by the bootstrap over tasks, from percentile to
+      percentile and, of entropies, moved by the bootstrap's bias; NaN without one, and where more than 5% of the
+      replicates have no finite estimate.
     - `counts`: what estimates rest on: runs at risk, tasks, repeats, pairs.
     - `free`: first step at which runs of a task can differ; `repeats`: whether any task has repeats under one system,
       orchestrator and roster; `replicates`: of the bootstrap.
@@ -44,7 +45,7 @@ class TraceEntropy:
         """Return an estimate as text: value, interval where there is one, and the count that it rests on."""
         low, high = self.intervals[name][step]
         interval = f" [{_number(low)}, {_number(high)}]" if np.isfinite(low) and np.isfinite(high) else ""
-        count = SERIES[name].count
+        count = SERIES[name].rests_on
         return f"{_number(self.estimates[name][step])}{interval} ({self.counts[count][step]:,.0f} {_PLURAL[count]})"
 
     def __str__(self) -> str:
@@ -78,11 +79,12 @@ def _lines(found: TraceEntropy) -> Iterator[str]:
         "that have got so far, in nat."
     )
     for t in span:
+        lagged = f", given the dispatch before {found.told('lag_one_miller_madow', t)}" if t else ""
         yield f"t = {t}: pooled H {found.told('pooled_miller_madow', t)}" + (
             f", within tasks {found.told('within_miller_madow', t)}, "
             f"with a common history {found.told('history_miller_madow', t)}; Miller-Madow."
             if found.repeats
-            else f", given the dispatch before {found.told('lag_one_miller_madow', t)}; Miller-Madow."
+            else f"{lagged}; Miller-Madow."
         )
     if not found.repeats:
         yield (

@@ -22,7 +22,7 @@ class Series(NamedTuple):
 
     unit: str
     doc: str
-    count: str
+    rests_on: str
 
 
 SERIES: Mapping[str, Series] = {

@@ -1,6 +1,6 @@
 """The entropies of recorded runs, with intervals by a bootstrap over tasks."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -50,13 +50,12 @@ def trace_entropy(
         raise InferenceError(f"{replicates} replicates make no bootstrap; take 2 or more, or 0 for no intervals.")
     with jax.enable_x64(True):
         found = tallies(traces, free)
-        drawn = None if key is None else task_weights(key, replicates, len(found.agents))
-        whole = np.ones((1, len(found.agents)))
-        most = max(_largest(found, chunk) for chunk in _chunks(whole if drawn is None else np.vstack([whole, drawn])))
-        nodes = jnp.asarray(concentrations(len(traces.agents)))
-        parts = Parts(*(jnp.asarray(_padded(part)) for part in found[:4]), nodes, make_tables(most, nodes))
-        estimates = {name: v[0] for name, v in _estimate(whole, parts, found).items()}
-        errors, intervals = _spread(drawn, parts, found, progress)
+        weights = np.ones((1, len(found.agents)))
+        if key is not None:
+            weights = np.vstack([weights, task_weights(key, replicates, len(found.agents))])
+        samples = _samples(weights, found, progress)
+    estimates = {name: values[0] for name, values in samples.items()}
+    errors, intervals = _spread(samples, estimates)
     return TraceEntropy(
         estimates=estimates,
         errors=errors,
@@ -64,13 +63,25 @@ def trace_entropy(
         counts=_counts(found),
         free=found.free,
         repeats=found.repeats,
-        replicates=0 if drawn is None else replicates,
+        replicates=len(weights) - 1,
     )
 
 
-def _chunks(weights: np.ndarray) -> Iterator[np.ndarray]:
-    for start in range(0, len(weights), _CHUNK):
-        yield weights[start : start + _CHUNK]
+def _samples(weights: np.ndarray, found: Tallies, progress: Progress | None) -> dict[str, np.ndarray]:
+    """Return every series for every row of weights, the first of which is the estimate itself."""
+    chunks = [weights[start : start + _CHUNK] for start in range(0, len(weights), _CHUNK)]
+    agents, previous, pairs, sums = (jnp.asarray(_padded(part)) for part in found[:4])
+    nodes = jnp.asarray(concentrations(found.agents.shape[-1]))
+    tables = make_tables(max(_largest(found, chunk) for chunk in chunks), nodes)
+    parts, done, pieces = Parts(agents, previous, pairs, sums, nodes, tables), 0, []
+    for chunk in chunks:
+        # The last one of several is filled up, so that one shape is compiled.
+        full = np.pad(chunk, ((0, _CHUNK - len(chunk) if len(weights) > 1 else 0), (0, 0)))
+        pieces.append({name: values[: len(chunk)] for name, values in _estimate(full, parts, found).items()})
+        done += len(chunk)
+        if progress is not None and len(weights) > 1:
+            progress(done - 1, len(weights) - 1, "bootstrap")
+    return {name: np.concatenate([piece[name] for piece in pieces]) for name in SERIES}
 
 
 def _largest(found: Tallies, weights: np.ndarray) -> int:
@@ -91,22 +102,12 @@ def _padded(part: np.ndarray) -> np.ndarray:
 
 
 def _spread(
-    drawn: np.ndarray | None, parts: Parts, found: Tallies, progress: Progress | None
+    samples: dict[str, np.ndarray], estimates: dict[str, np.ndarray]
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Return standard errors and percentile intervals of every series."""
-    steps = found.agents.shape[1]
-    if drawn is None:
-        return dict.fromkeys(SERIES, np.full(steps, np.nan)), dict.fromkeys(SERIES, np.full((steps, 2), np.nan))
-    done, pieces = 0, []
-    for chunk in _chunks(drawn):
-        # The last chunk is filled up, so that one shape is compiled.
-        full = np.vstack([chunk, np.ones((_CHUNK - len(chunk), chunk.shape[1]))])
-        pieces.append({name: values[: len(chunk)] for name, values in _estimate(full, parts, found).items()})
-        done += len(chunk)
-        if progress is not None:
-            progress(done, len(drawn), "bootstrap")
-    samples = {name: np.concatenate([piece[name] for piece in pieces]) for name in SERIES}
-    of = {name: spread(values) for name, values in samples.items()}
+    """Return standard errors and intervals of every series, NaN without replicates."""
+    # Shares of pairs are unbiased and stay within their range.
+    centres = {name: estimates[name] if SERIES[name].unit == "nat" else None for name in SERIES}
+    of = {name: spread(values[1:], centres[name]) for name, values in samples.items()}
     return {name: one[0] for name, one in of.items()}, {name: one[1] for name, one in of.items()}
 
 

@@ -48,8 +48,8 @@ def entropy_of_traces(
     - `replicates`: of the bootstrap; 0 for none.
     - `progress`: callback for reading and for the bootstrap.
 
-    **Returns:** a dataset over groups and steps: each of `entropyjax.inference.SERIES` with `_error` and `_interval`, and
-    `count_<name>`.
+    **Returns:** a dataset over groups and steps: each of `entropyjax.inference.SERIES` with `_error` and `_interval`,
+    and `count_<name>`.
 
     **Raises:** `TraceError`, `InferenceError` or `JobError` with a sentence each.
     """
@@ -87,11 +87,11 @@ def entropy_dataset(found: dict[str, TraceEntropy], attrs: dict[str, Any]) -> xr
     entries, data = list(found.values()), {}
     steps = max(len(one.counts["runs"]) for one in entries)
     for name, series in SERIES.items():
-        meaning = {"units": series.unit, "long_name": series.doc, "count": f"count_{series.count}"}
+        meaning = {"units": series.unit, "long_name": series.doc, "count": f"count_{series.rests_on}"}
         error = {"units": series.unit, "long_name": f"Standard error of {name} by a bootstrap over tasks."}
         data[name] = (("group", "step"), _stack([one.estimates[name] for one in entries], steps), meaning)
         data[f"{name}_error"] = (("group", "step"), _stack([one.errors[name] for one in entries], steps), error)
-        error = error | {"long_name": f"95% percentile interval of {name} by a bootstrap over tasks."}
+        error = error | {"long_name": f"95% interval of {name} by a bootstrap over tasks."}
         ends = _stack([one.intervals[name] for one in entries], steps)
         data[f"{name}_interval"] = (("group", "step", "bound"), ends, error)
     for name in entries[0].counts:

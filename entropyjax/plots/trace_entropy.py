@@ -1,10 +1,15 @@
 """The entropies of recorded runs over their steps, what they are made of, and how many runs they rest on."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import xarray as xr
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 from entropyjax.plots.errors import PlotError
 from entropyjax.plots.style import (
@@ -20,52 +25,56 @@ from entropyjax.plots.style import (
     Look,
     house_style,
     legend_above,
-    new_figure,
     prepared,
 )
 
-RUNS, PAIRS = 20, 10
+RUNS, PAIRS = 20, 20
 """Runs and pairs below which a step is left out."""
 
 LINES = {
     "pooled_miller_madow": ("pooled", Look(BLACK, "-", ""), "count_runs", RUNS),
     "within_miller_madow": ("within tasks", Look(BLUE, "--", ""), "count_within_runs", RUNS),
-    "history_renyi2": ("common history, order 2", Look(VERMILION, "-", "o"), "count_history_pairs", PAIRS),
-    "corrected_renyi2": ("corrected by the gauge", Look(VERMILION, "none", "x"), "count_gauge_pairs", PAIRS),
-    "lag_one_miller_madow": ("given the dispatch before", Look(GREEN, "-.", ""), "count_lagged_runs", RUNS),
+    "history_renyi2": ("common history", Look(VERMILION, "-", "o"), "count_history_pairs", PAIRS),
+    "corrected_renyi2": ("corrected", Look(VERMILION, "none", "x"), "count_gauge_pairs", PAIRS),
+    "lag_one_miller_madow": ("lag one", Look(GREEN, "-.", ""), "count_lagged_runs", RUNS),
     "log_probability": ("log-probabilities", Look(PURPLE, ":", "D"), "count_known", RUNS),
 }
 """Series with a band: label, look, count and the least of it."""
 
 WITHIN = {
-    "within_plug_in": ("within, plug-in", Look(GREY, ":", "")),
-    "within_chao_shen": ("within, Chao-Shen", Look(SKY, "-.", "")),
-    "within_nsb": ("within, NSB", Look(PURPLE, (0.0, (1.0, 1.0, 4.0, 1.0)), "")),
+    "within_plug_in": ("plug-in", Look(GREY, ":", "")),
+    "within_chao_shen": ("Chao-Shen", Look(SKY, "-.", "")),
+    "within_nsb": ("NSB", Look(PURPLE, (0.0, (1.0, 1.0, 4.0, 1.0)), "")),
 }
 """The other corrections, without a band."""
 
 STACKS = {
-    "Shannon, nat": ("history_miller_madow", "within_miller_madow", "pooled_miller_madow"),
-    "order 2, nat": ("history_renyi2", "task_renyi2", "pooled_renyi2"),
+    "H (nat)\nShannon": ("history_miller_madow", "within_miller_madow", "pooled_miller_madow"),
+    "H (nat)\norder 2": ("history_renyi2", "task_renyi2", "pooled_renyi2"),
 }
 """Decision entropy, with path divergence, with task diversity."""
 
-PARTS = {"decision": (BLUE, ""), "path divergence": (ORANGE, "////"), "task diversity": ("0.85", "")}
+PARTS = {"decision": (BLUE, ""), "paths": (ORANGE, "////"), "tasks": ("0.85", "")}
 
 COUNTS = {
     "count_runs": ("runs", Look(BLACK, "-", "")),
     "count_within_runs": ("repeats", Look(BLUE, "--", "")),
-    "count_history_pairs": ("pairs, common history", Look(VERMILION, "-", "o")),
+    "count_history_pairs": ("pairs", Look(VERMILION, "-", "o")),
 }
 
 
 def trace_entropy_panels(dataset: xr.Dataset, fig: Figure | None = None, *, group: str | None = None) -> Figure:
     """Draw H over the steps with 95% bands, its decomposition of both orders, and the number at risk.
 
-    Steps with fewer than 20 runs are left out, and what rests on pairs where there are fewer than 10. Where no task has
-    repeats there is nothing to decompose.
+    In the first panel lines with a band are Miller-Madow, the common history is of order 2, crosses are it corrected by
+    the gauge, and thin lines are other corrections within tasks. Steps of fewer than 20 runs are left out, and so is
+    what rests on fewer than 20 pairs. Where no task has repeats there is nothing to decompose.
 
-    **Arguments:** `dataset`: of `entropy_of_traces`; `fig`: an empty figure to fill; `group`: which runs, if there are groups.
+    **Arguments:**
+
+    - `dataset`: of `entropy_of_traces`.
+    - `fig`: an empty figure to fill, by default a new one.
+    - `group`: name of the runs to draw, if there are groups.
 
     **Raises:** `PlotError` if the dataset holds no entropies of traces, or more than one group and none is named.
     """
@@ -74,22 +83,19 @@ def trace_entropy_panels(dataset: xr.Dataset, fig: Figure | None = None, *, grou
     stacks = STACKS if bool(one["repeats"]) else {}
     with house_style():
         ratios = [2.0, *[1.4] * len(stacks), 1.2]
-        fig = (
-            prepared(fig, COLUMN, 0.6 + 1.15 * sum(ratios))
-            if fig is not None
-            else new_figure(COLUMN, 0.6 + 1.15 * sum(ratios))
-        )
+        fig = prepared(fig, COLUMN, 0.6 + 1.15 * sum(ratios))
         axes = fig.subplots(len(ratios), 1, sharex=True, height_ratios=ratios)
         _draw_entropies(axes[0], one, bool(stacks))
         for ax, (label, names) in zip(axes[1:-1], stacks.items(), strict=True):
             _draw_stack(ax, one, names)
-            ax.set_ylabel(f"H ({label.split(', ')[1]})\n{label.split(', ')[0]}")
+            ax.set_ylabel(label)
         if stacks:
             handles = [
                 Patch(facecolor=c, hatch=h, edgecolor="0.3", linewidth=0.4, label=n) for n, (c, h) in PARTS.items()
             ]
-            legend_above(axes[1], handles, columns=3).set_in_layout(False)
+            _legend(axes[1], handles)
         _draw_counts(axes[-1], one)
+        axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
         axes[-1].set_xlabel("step t")
         axes[-1].set_xlim(0, one.sizes["step"] - 1)
         fig.align_ylabels()
@@ -123,12 +129,18 @@ def _draw_entropies(ax: Axes, one: xr.Dataset, repeats: bool) -> None:
         handles[-1].set_linewidth(0.8)
     ax.set_ylabel("H (nat)")
     ax.set_ylim(bottom=0.0)
-    legend_above(ax, handles, columns=2)
+    _legend(ax, handles)
 
 
 def _line(ax: Axes, x: xr.DataArray, y: xr.DataArray, look: Look, label: str) -> Line2D:
     style = {"color": look.colour, "linestyle": look.line, "marker": look.marker, "label": label}
     return ax.plot(x, y, **style)[0]
+
+
+def _legend(ax: Axes, handles: Sequence[Any]) -> None:
+    with rc_context({"legend.handlelength": 1.8, "legend.columnspacing": 1.0, "legend.fontsize": 7.5}):
+        # From the edge of the figure on, where there is more room than over the axes.
+        legend_above(ax, handles, columns=3).set_bbox_to_anchor((-0.26, 1.0), ax.transAxes)
 
 
 def _draw_stack(ax: Axes, one: xr.Dataset, names: tuple[str, ...]) -> None:
@@ -153,4 +165,4 @@ def _draw_counts(ax: Axes, one: xr.Dataset) -> None:
             handles.append(_line(ax, one["step"], values, look, label))
     ax.set_yscale("log")
     ax.set_ylabel("number at risk")
-    legend_above(ax, handles, columns=3)
+    _legend(ax, handles)
