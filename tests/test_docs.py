@@ -11,7 +11,10 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PAGES = [
     "README.md",
-    *(f"docs/{name}.md" for name in ("tutorial", "gradients", "stability", "continuation", "phases", "boundaries")),
+    *(
+        f"docs/{name}.md"
+        for name in ("tutorial", "gradients", "stability", "continuation", "phases", "boundaries", "entropy")
+    ),
 ]
 FENCE = re.compile(r"^```python[^\n]*\n(.*?)^```", flags=re.MULTILINE | re.DOTALL)
 REMOTE = re.compile(r"""<(?:script|link|img)\b[^>]*\b(?:src|href)=["']?(?:https?:)?//(?!127\.)[^>]*>""")

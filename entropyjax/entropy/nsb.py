@@ -33,16 +33,14 @@ class Posterior(NamedTuple):
 
 
 class Tables(NamedTuple):
-    """What a category that was counted n times needs, for n = 0, 1, ... and each concentration b.
+    """What a category that was counted n times adds, for some n, of which the first is 0, and each concentration b.
 
-    **Attributes:** `evidence`: ln G(a) - ln G(b); `first`: a psi(a+1) less that of n = 0; `psi`: psi(a+1); `slope`:
-    psi'(a+2).
+    **Attributes:** `n`; `evidence`: ln G(a) - ln G(b); `first`: a psi(a+1) less that of n = 0.
     """
 
-    evidence: Float[Array, "most nodes"]
-    first: Float[Array, "most nodes"]
-    psi: Float[Array, "most nodes"]
-    slope: Float[Array, "most nodes"]
+    n: Float[Array, " numbers"]
+    evidence: Float[Array, "numbers nodes"]
+    first: Float[Array, "numbers nodes"]
 
 
 def nsb(counts: np.ndarray | Array, categories: int | None = None) -> Posterior:
@@ -65,10 +63,11 @@ def nsb(counts: np.ndarray | Array, categories: int | None = None) -> Posterior:
         raise ValueError(f"{seen} categories were seen among {k}; NSB needs the number of all that are possible.")
     with jax.enable_x64(True):
         nodes = jnp.asarray(concentrations(k))
-        rows = whole.reshape(-1, table.shape[-1])
+        numbers, place = np.unique(np.append(0, whole), return_inverse=True)
+        rows = place.reshape(-1)[1:].reshape(-1, table.shape[-1])
         # Rows of zeros fill the last batch, so that few sizes are compiled.
         full = jnp.asarray(np.pad(rows, ((0, -len(rows) % _ROWS), (0, 0))))
-        found = _posteriors(full, k, nodes, make_tables(int(whole.max(initial=0)), nodes))
+        found = _posteriors(full, k, nodes, make_tables(numbers, nodes))
     return Posterior(*(np.asarray(values)[: len(rows)].reshape(table.shape[:-1]) for values in found))
 
 
@@ -78,17 +77,17 @@ def concentrations(categories: int) -> Float[np.ndarray, " nodes"]:
     return np.exp(np.linspace(-_ENDS, _ENDS, 2 * int(np.ceil(_ENDS / step)) + 1))
 
 
-def make_tables(most: int, nodes: Array) -> Tables:
-    """Return the tables for counts up to `most`, longer so that few lengths are compiled."""
-    return _tables(jnp.arange(max(_ROWS, 1 << most.bit_length()), dtype=nodes.dtype), nodes)
+def make_tables(numbers: Int[np.ndarray, " numbers"], nodes: Array) -> Tables:
+    """Return the tables for counts of these numbers, longer so that few lengths are compiled."""
+    length = max(_ROWS, 1 << (len(numbers) - 1).bit_length())
+    return _tables(jnp.asarray(np.pad(numbers, (0, length - len(numbers))), nodes.dtype), nodes)
 
 
 @jax.jit
 def _tables(n: Array, b: Array) -> Tables:
     a = n[:, None] + b[None]
-    psi = digamma(a + 1.0)
-    first = a * psi
-    return Tables(gammaln(a) - gammaln(b)[None], first - first[:1], psi, polygamma(1, a + 2.0))
+    first = a * digamma(a + 1.0)
+    return Tables(n, gammaln(a) - gammaln(b)[None], first - first[:1])
 
 
 def log_prior(b: Array, categories: int | Array) -> Array:
@@ -98,8 +97,8 @@ def log_prior(b: Array, categories: int | Array) -> Array:
 
 
 def weigh(rows: Int[Array, " k"], categories: int | Array, b: Array, tables: Tables) -> tuple[Array, Array]:
-    """Return ln p(n | b) and E[H | b, n] of one row at every concentration b."""
-    total = jnp.sum(rows).astype(b.dtype)
+    """Return ln p(n | b) and E[H | b, n] of one row at every b; rows hold places in the tables."""
+    total = jnp.sum(tables.n[rows])
     whole = total + categories * b
     evidence = jnp.sum(tables.evidence[rows], axis=0) + gammaln(categories * b) - gammaln(whole)
     first = jnp.sum(tables.first[rows], axis=0) + categories * b * digamma(b + 1.0)
@@ -115,12 +114,14 @@ def mean_entropy(rows: Int[Array, " k"], categories: int | Array, b: Array, prio
 @partial(jax.jit, static_argnums=1)
 def _posteriors(rows: Array, categories: int, b: Array, tables: Tables) -> tuple[Array, Array]:
     prior = log_prior(b, categories)
+    a = tables.n[:, None] + b[None]
+    psi, slope = digamma(a + 1.0), polygamma(1, a + 2.0)
 
     def one(row: Array) -> tuple[Array, Array]:
         evidence, mean = weigh(row, categories, b, tables)
         weight = jnp.exp(evidence + prior - logsumexp(evidence + prior))
         average = jnp.sum(weight * mean)
-        variance = jnp.sum(weight * (_variance(row, categories, b, tables, mean) + (mean - average) ** 2))
+        variance = jnp.sum(weight * (_variance(row, categories, b, (a, psi, slope), mean) + (mean - average) ** 2))
         counted = jnp.sum(row) > 0
         deviation = jnp.sqrt(jnp.maximum(variance, 0.0))
         # At K = 1 rounding would leave a little less than 0.
@@ -130,13 +131,16 @@ def _posteriors(rows: Array, categories: int, b: Array, tables: Tables) -> tuple
     return lax.map(one, rows, batch_size=_ROWS)
 
 
-def _variance(row: Array, categories: int, b: Array, tables: Tables, mean: Array) -> Array:
+def _variance(row: Array, categories: int, b: Array, tables: tuple[Array, Array, Array], mean: Array) -> Array:
     """Return Var[H | b, n] at every b.
+
+    `tables` hold a, psi(a+1) and psi'(a+2).
 
     E[H^2] A (A+1) = sum_(i != j) a_i a_j (d_i d_j - psi'(A+2)) + sum_i a_i (a_i+1) (e_i^2 + psi'(a_i+2) - psi'(A+2)),
     d_i = psi(a_i+1) - psi(A+2) and e_i = psi(a_i+2) - psi(A+2).
     """
-    whole = jnp.sum(row).astype(b.dtype) + categories * b
+    columns = [table[row] for table in tables]
+    whole = jnp.sum(columns[0] - b[None], axis=0) + categories * b
     psi, slope = digamma(whole + 2.0), polygamma(1, whole + 2.0)
 
     def sums(a: Array, psi_a: Array, slope_a: Array) -> list[Array]:
@@ -144,9 +148,8 @@ def _variance(row: Array, categories: int, b: Array, tables: Tables, mean: Array
         terms = (a * d, (a * d) ** 2, a**2, a * (a + 1.0) * (e**2 + slope_a - slope[None]))
         return [jnp.sum(term, axis=0) for term in terms]
 
-    columns = sums(row[:, None].astype(b.dtype) + b[None], tables.psi[row], tables.slope[row])
-    beyond = sums(b[None], tables.psi[:1], tables.slope[:1])
+    seen, beyond = sums(*columns), sums(*(table[:1] for table in tables))
     missing = float(categories - row.shape[0])
-    first, squares, alike, own = (x + missing * y for x, y in zip(columns, beyond, strict=True))
+    first, squares, alike, own = (x + missing * y for x, y in zip(seen, beyond, strict=True))
     second = (first**2 - squares - slope * (whole**2 - alike) + own) / (whole * (whole + 1.0))
     return jnp.maximum(second - mean**2, 0.0)

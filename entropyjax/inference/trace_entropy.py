@@ -72,7 +72,7 @@ def _samples(weights: np.ndarray, found: Tallies, progress: Progress | None) -> 
     chunks = [weights[start : start + _CHUNK] for start in range(0, len(weights), _CHUNK)]
     agents, previous, pairs, sums = (jnp.asarray(_padded(part)) for part in found[:4])
     nodes = jnp.asarray(concentrations(found.agents.shape[-1]))
-    tables = make_tables(max(_largest(found, chunk) for chunk in chunks), nodes)
+    tables = make_tables(np.arange(max(_largest(found, chunk) for chunk in chunks) + 1), nodes)
     parts, done, pieces = Parts(agents, previous, pairs, sums, nodes, tables), 0, []
     for chunk in chunks:
         # The last one of several is filled up, so that one shape is compiled.
