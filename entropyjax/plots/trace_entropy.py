@@ -140,7 +140,7 @@ def _line(ax: Axes, x: xr.DataArray, y: xr.DataArray, look: Look, label: str) ->
 def _legend(ax: Axes, handles: Sequence[Any]) -> None:
     with rc_context({"legend.handlelength": 1.8, "legend.columnspacing": 1.0, "legend.fontsize": 7.5}):
         # From the edge of the figure on, where there is more room than over the axes.
-        legend_above(ax, handles, columns=3).set_bbox_to_anchor((-0.26, 1.0), ax.transAxes)
+        legend_above(ax, handles, columns=3).set_bbox_to_anchor((-0.24, 1.0), ax.transAxes)
 
 
 def _draw_stack(ax: Axes, one: xr.Dataset, names: tuple[str, ...]) -> None:
