@@ -20,10 +20,12 @@ if TYPE_CHECKING:
         make_plan as make_plan,
         run_chunks as run_chunks,
     )
+    from entropyjax.inference import trace_entropy as trace_entropy
     from entropyjax.io.config import ConfigError as ConfigError, SweepConfig as SweepConfig, load as load
     from entropyjax.io.store import open_result as open_result
     from entropyjax.jobs import (
         JobError as JobError,
+        entropy_of_traces as entropy_of_traces,
         simulate as simulate,
         summarise as summarise,
         sweep as sweep,
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
         phase_diagram as phase_diagram,
         save_figure as save_figure,
         survival_diagram as survival_diagram,
+        trace_entropy_panels as trace_entropy_panels,
         trap_diagram as trap_diagram,
     )
     from entropyjax.solve import Criteria as Criteria, Grid as Grid
@@ -84,9 +87,10 @@ _EXPORTS = {
         "make_plan",
         "run_chunks",
     ),
+    "entropyjax.inference": ("trace_entropy",),
     "entropyjax.io.config": ("ConfigError", "SweepConfig", "load"),
     "entropyjax.io.store": ("open_result",),
-    "entropyjax.jobs": ("JobError", "simulate", "summarise", "sweep", "trap"),
+    "entropyjax.jobs": ("JobError", "entropy_of_traces", "simulate", "summarise", "sweep", "trap"),
     "entropyjax.models": ("Mesh", "Replicator", "Star", "Tree"),
     "entropyjax.params": ("ParameterError",),
     "entropyjax.phase": ("Boundary", "Lattice", "Range", "refine"),
@@ -99,6 +103,7 @@ _EXPORTS = {
         "phase_diagram",
         "save_figure",
         "survival_diagram",
+        "trace_entropy_panels",
         "trap_diagram",
     ),
     "entropyjax.solve": ("Criteria", "Grid"),
@@ -157,6 +162,7 @@ __all__ = [
     "elasticities",
     "ensemble_mean",
     "ensemble_quantile",
+    "entropy_of_traces",
     "entropy_panels",
     "equilibria",
     "escape",
@@ -181,6 +187,8 @@ __all__ = [
     "summarise",
     "survival_diagram",
     "sweep",
+    "trace_entropy",
+    "trace_entropy_panels",
     "trap",
     "trap_diagram",
     "write_traces",

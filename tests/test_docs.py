@@ -20,6 +20,7 @@ NAMES = (
     "trap",
     "topologies",
     "traces",
+    "entropy",
 )
 PAGES = ["README.md", *(f"docs/{name}.md" for name in NAMES)]
 FENCE = re.compile(r"^```python[^\n]*\n(.*?)^```", flags=re.MULTILINE | re.DOTALL)

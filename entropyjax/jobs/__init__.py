@@ -4,4 +4,5 @@ from entropyjax.jobs.errors import USER_ERRORS as USER_ERRORS, JobError as JobEr
 from entropyjax.jobs.simulate import simulate as simulate
 from entropyjax.jobs.summary import summarise as summarise
 from entropyjax.jobs.sweep import sweep as sweep
+from entropyjax.jobs.trace_entropy import entropy_of_traces as entropy_of_traces
 from entropyjax.jobs.trap import MapAxis as MapAxis, trap as trap

@@ -2,10 +2,12 @@
 
 from entropyjax.agents import AgentError
 from entropyjax.ensemble import EnsembleError
+from entropyjax.inference import InferenceError
 from entropyjax.io.config import ConfigError
 from entropyjax.io.store import StoreError
 from entropyjax.params import ParameterError, UnknownNameError
 from entropyjax.stability import ContinuationError
+from entropyjax.traces import TraceError
 
 
 class JobError(ValueError):
@@ -21,5 +23,7 @@ USER_ERRORS = (
     ParameterError,
     UnknownNameError,
     ContinuationError,
+    InferenceError,
+    TraceError,
 )
 """Errors that a user can mend; their messages are sentences and need no traceback."""

@@ -7,7 +7,15 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from entropyjax.jobs import boundary_dataset, boundary_summary, branches, phase_map, trap_data, trap_summary
+from entropyjax.jobs import (
+    boundary_dataset,
+    boundary_summary,
+    branches,
+    phase_map,
+    trace_entropy,
+    trap_data,
+    trap_summary,
+)
 from entropyjax.jobs.contest import is_contest, summarise_contest
 from entropyjax.results import Failure
 
@@ -16,6 +24,7 @@ _KINDS: Mapping[str, tuple[Callable[[xr.Dataset], str], Callable[[xr.Dataset], d
     branches.KIND: (branches.summarise_branches, branches.branches_record),
     phase_map.KIND: (phase_map.summarise_map, phase_map.map_record),
     trap_data.KIND: (trap_summary.summarise_trap, trap_summary.trap_record),
+    trace_entropy.KIND: (trace_entropy.summarise_entropy, trace_entropy.entropy_record),
 }
 """Summary and record of datasets by the attribute `kind`; others are sweeps."""
 

@@ -14,4 +14,5 @@ from entropyjax.plots.phase_map import phase_map as phase_map
 from entropyjax.plots.save import save_figure as save_figure
 from entropyjax.plots.style import house_style as house_style
 from entropyjax.plots.survival import survival_diagram as survival_diagram
+from entropyjax.plots.trace_entropy import trace_entropy_panels as trace_entropy_panels
 from entropyjax.plots.trap import trap_diagram as trap_diagram

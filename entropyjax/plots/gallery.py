@@ -1,5 +1,7 @@
 """The figures that suit a dataset."""
 
+import re
+
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
@@ -18,6 +20,7 @@ from entropyjax.plots.phase_map import phase_map
 from entropyjax.plots.selection import is_numeric, spread, sweep_axes
 from entropyjax.plots.style import headline, house_style
 from entropyjax.plots.survival import survival_diagram
+from entropyjax.plots.trace_entropy import trace_entropy_panels
 from entropyjax.plots.trap import trap_diagram
 
 _PREFERRED = ("n_agents", WINDOW)
@@ -30,6 +33,7 @@ def figures(dataset: xr.Dataset) -> dict[str, Figure]:
 
     - A boundary, branches, a map of phases or a Reasoning Trap: "boundary", "branches", "map" or "trap", and nothing
       else.
+    - Entropies of traces: "entropy", or one figure for each of the first 6 groups.
     - Two axes of numbers or more: "phase" and "outcomes" over the plane of executors and context window, or
       of the two longest; one axis: "outcomes" along it.
     - "survival": where each model survives and which is the best where, if an axis is over models.
@@ -38,6 +42,8 @@ def figures(dataset: xr.Dataset) -> dict[str, Figure]:
       cell in the middle of the others.
     """
     kind = dataset.attrs.get("kind")
+    if kind == "entropy":
+        return _by_group(dataset)
     if kind in _KINDS:
         return {kind: _figure_of(_KINDS[kind](dataset))}
     drawn = _drawn(dataset)
@@ -59,6 +65,16 @@ def figures(dataset: xr.Dataset) -> dict[str, Figure]:
             with house_style():
                 headline(figure, f"{len(places)} of the {total} values of {what}")
     return out
+
+
+def _by_group(dataset: xr.Dataset) -> dict[str, Figure]:
+    names = [str(name) for name in dataset["group"].values[:MOST]]
+    if len(names) == 1:
+        return {"entropy": trace_entropy_panels(dataset)}
+    # Names of groups may hold what names of files must not.
+    return {
+        f"entropy-{re.sub(r'[^A-Za-z0-9._-]+', '_', name)}": trace_entropy_panels(dataset, group=name) for name in names
+    }
 
 
 def _over_axes(dataset: xr.Dataset, drawn: tuple[str, ...]) -> dict[str, Figure]:
