@@ -53,6 +53,7 @@ def test_it_says_what_was_read_what_it_found_and_where_it_is(folder):
     assert "exists already" in run("entropy", "one.jsonl", "--out", "one.zarr", cwd=folder, code=2)
 
 
+@pytest.mark.slow
 def test_groups_and_json(folder):
     asked = ("entropy", "two.jsonl", "--by", "system", "--replicates", 0, "--out", "two.zarr", "--json")
     told = json.loads(run(*asked, cwd=folder))

@@ -42,12 +42,15 @@ def trace_entropy(
     - `free`: first step at which runs of a task can differ, by default told from the runs.
     - `progress`: callback for many replicates.
 
-    **Raises:** `InferenceError` with a sentence: no dispatches, or no number of replicates.
+    **Raises:** `InferenceError` with a sentence: no dispatches, no number of replicates, no such step.
     """
     if not len(traces) or not np.any(traces.agent >= 0):
         raise InferenceError("There is no dispatch in these runs; read others, or other systems of them.")
     if replicates < 0 or (key is not None and replicates < 2):
         raise InferenceError(f"{replicates} replicates make no bootstrap; take 2 or more, or 0 for no intervals.")
+    longest = int(traces.lengths.max())
+    if free is not None and not 0 <= free < longest:
+        raise InferenceError(f"The first free step is {free}; the longest run has the steps 0 to {longest - 1}.")
     with jax.enable_x64(True):
         found = tallies(traces, free)
         weights = np.ones((1, len(found.agents)))

@@ -75,6 +75,7 @@ def test_small_samples_lie_as_they_are_said_to(airline):
     assert np.all(plain < pooled) and np.all(np.abs(pooled) < 0.1)
 
 
+@pytest.mark.slow
 def test_the_correction_by_the_gauge_is_exact_where_tasks_factorise():
     """Each task scales S by its own factor: the share overstates S increasingly, share x share_1 / gauge does not."""
     rng, steps, sets = np.random.default_rng(3), 4, 12
@@ -120,9 +121,9 @@ def test_intervals_cover():
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [(50, 4), (200, 4), (50, 12)])
 def test_intervals_cover_in_larger_sets(size):
-    estimates, intervals = sample(300, *size, replicates=1000, seed=5)
+    estimates, intervals = sample(100, *size, replicates=399, seed=5)
     for name, exact in COVERED.items():
         found = coverage(intervals[name], exact, 4)
         print(size, name, np.round(found, 3), np.round(bias(estimates[name][:, :6], exact[:6])[0], 4))
-        # Of 300 sets 0.95 gives less than 0.90 once in 10,000; small sets have known deficits.
-        assert np.mean(found) > (0.88 if size == (50, 4) else 0.9), (name, found)
+        # Means over four steps of 100 sets: 0.95 gives less than 0.90 once in 1,000; small sets have known deficits.
+        assert np.mean(found) > (0.87 if size == (50, 4) else 0.9), (name, found)

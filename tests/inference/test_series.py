@@ -150,6 +150,7 @@ def test_parallel_dispatch_and_log_probabilities():
     np.testing.assert_allclose(of["valid_mass"], [0.8, np.nan, np.nan])
 
 
+@pytest.mark.slow
 def test_a_bootstrap_is_that_of_tasks_drawn_anew():
     """Standard errors against replicates that are made of the runs of drawn tasks, one at a time."""
     traces = simulate(np.random.default_rng(7), 12, 4, [0.7, 0.6, 0.8], stop=0.0)
@@ -181,5 +182,7 @@ def test_intervals_need_replicates_that_have_an_estimate():
 def test_refused_in_a_sentence():
     with pytest.raises(InferenceError, match="no dispatch"):
         trace_entropy(trace([[-1], [-1]], [0, 0], 2))
+    with pytest.raises(InferenceError, match="first free step is 9; the longest run has the steps 0 to 1"):
+        trace_entropy(simulate(np.random.default_rng(0), 2, 2, [0.5]), free=9)
     with pytest.raises(InferenceError, match="1 replicates make no bootstrap"):
         trace_entropy(simulate(np.random.default_rng(0), 2, 2, [0.5]), jax.random.key(0), replicates=1)
