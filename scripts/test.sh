@@ -44,5 +44,5 @@ stage "ruff check" .venv/bin/ruff check .
 stage "ruff format" .venv/bin/ruff format --check .
 stage "types" .venv/bin/basedpyright --pythonpath .venv/bin/python
 stage "layers" .venv/bin/lint-imports
-stage "tests" .venv/bin/python -m pytest -n "$jobs" ${options[@]+"${options[@]}"}
+stage "tests" .venv/bin/python -m pytest -n "$jobs" --dist worksteal ${options[@]+"${options[@]}"}
 printf '\nAll checks passed.\n'

@@ -22,6 +22,10 @@ def test_phase_says_what_is_critical_and_what_to_change(folder):
     assert "Critical executors: 8.9848 (fold); yours, 8, is 11.0% below." in said
     assert "Critical context window: 61.3427 ktok (fold)" in said and "resolved at" in said
     assert said.splitlines()[-8].split()[0] == "effective_fraction"
+
+
+@pytest.mark.slow
+def test_without_forgetting_there_is_no_fixed_point(folder):
     told = json.loads(run("phase", "one.toml", "--set", "params.compaction_rate=0", "--json", cwd=folder))
     assert told["phase"] == "no_compaction" and told["fixed_points"] == [] and told["elasticities"] == []
 

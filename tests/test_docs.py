@@ -42,7 +42,14 @@ def test_blocks_keep_their_line_numbers():
     assert _program(page).rstrip().splitlines() == ["", "", "", "x = 1", *[""] * 7, "assert x == 1"]
 
 
-@pytest.mark.parametrize("page", PAGES)
+# What these pages show is what the tests of its subject do; their programs compile for long.
+LONG = ("noise", "stability", "phases", "continuation", "trap")
+
+
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(p, marks=pytest.mark.slow) if p.removesuffix(".md").endswith(LONG) else p for p in PAGES],
+)
 def test_python_blocks_run(page, tmp_path):
     program = _program((ROOT / page).read_text(encoding="utf-8"))
     if not program.strip():
@@ -50,6 +57,8 @@ def test_python_blocks_run(page, tmp_path):
     code = f"exec(compile({program!r}, {page!r}, 'exec'), {{'__name__': '__main__'}})"
     # A reader's Python: none of the settings of the tests.
     env = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+    # What pages cost is compilation.
+    env["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True, check=False
     )

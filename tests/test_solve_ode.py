@@ -324,9 +324,9 @@ TIGHT = {"rtol": 1e-11, "atol": 1e-12, "max_steps": 512}
 GRADIENTS = [
     ("rk4", {}, 2e-6),
     pytest.param("tsit5", {}, 2e-6, marks=pytest.mark.slow),
-    ("adaptive", TIGHT, 1e-5),
+    pytest.param("adaptive", TIGHT, 1e-5, marks=pytest.mark.slow),
     pytest.param("adaptive_stiff", TIGHT, 1e-5, marks=pytest.mark.slow),
-    ("euler_maruyama", {}, 2e-6),
+    pytest.param("euler_maruyama", {}, 2e-6, marks=pytest.mark.slow),
     pytest.param("ri6", {}, 2e-6, marks=pytest.mark.slow),
 ]
 

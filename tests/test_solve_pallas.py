@@ -81,6 +81,7 @@ def test_a_kernel_gives_the_statistics_of_the_scan(method, dtype, replicates, to
     assert np.all(found.failures[:, Failure.NONE] > 0)
 
 
+@pytest.mark.slow
 def test_the_star_agrees_with_scipy():
     names = ("collapsing", "default")
     request = star("rk4", replicates=1, grid=cast(Grid(24.0, 6, 32), "float64"), observables=("progress", "context"))

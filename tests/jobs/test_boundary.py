@@ -135,6 +135,7 @@ def test_an_interrupted_run_continues_to_the_same_bits(tmp_path, result, monkeyp
     assert xr.open_zarr(out).attrs["kind"] == "boundary"
 
 
+@pytest.mark.slow
 def test_outcomes_of_the_ode_and_the_step_check():
     found = sweep(config({"dynamics": "ode", "method": "rk4", "check_share": 1.0, "path": "scan"}, {"of": "outcome"}))
     assert json.loads(found.attrs["step_checks"])[0]["within_tolerance"] is not None
