@@ -249,7 +249,7 @@ def test_stages_run_in_order_and_options_go_to_pytest(checkout):
     assert done.returncode == 0, done.stderr
     names = [line.removeprefix("== ") for line in done.stdout.splitlines() if line.startswith("== ")]
     assert names == ["ruff check", "ruff format", "types", "layers", "tests"]
-    assert "-m pytest -n 3 tests/test_x.py -m  -k a or b\n" in done.stdout
+    assert "-m pytest -n 3 --dist worksteal tests/test_x.py -m  -k a or b\n" in done.stdout
 
 
 def test_first_failing_stage_is_named(checkout):

@@ -106,6 +106,7 @@ def coverage(intervals, exact, steps):
     return np.mean((low <= exact[:steps]) & (exact[:steps] <= high), axis=0)
 
 
+@pytest.mark.slow
 def test_intervals_cover():
     _, intervals = sample(24, 50, 4, replicates=255, seed=4)
     for name, exact in COVERED.items():
