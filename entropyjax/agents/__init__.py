@@ -6,6 +6,7 @@ from entropyjax.agents.base import (
     AgentError as AgentError,
     check_rates as check_rates,
     draw_shape as draw_shape,
+    expected_step as expected_step,
     micro_step as micro_step,
 )
 from entropyjax.agents.orchestrator import Dispatch as Dispatch, dispatch as dispatch

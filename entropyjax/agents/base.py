@@ -44,6 +44,24 @@ def micro_step(model: AbstractModel, params: Any, epsilon: Float[Array, ""], sta
     )
 
 
+@singledispatch
+def expected_step(
+    model: AbstractModel, params: Any, epsilon: Float[Array, ""], state: Any, wrong: Float[Array, ""] | None = None
+) -> Any:
+    """Return the state after a micro-step of length `epsilon` in which all that is drawn takes its mean.
+
+    It is the course of the agents' mean as far as their noise is small; the ODE is its limit for epsilon -> 0.
+
+    **Arguments:** `wrong`: share of the dispatches that are wrong, by default 1 - q.
+
+    **Raises:** `AgentError` if no simulator is registered for the class of `model`.
+    """
+    raise AgentError(
+        f"No agent-level simulator is paired with {type(model).__name__}; use the dynamics 'ode', "
+        "or register one with entropyjax.agents.expected_step.register."
+    )
+
+
 def check_rates(params: OrchestratorParams, epsilon: float) -> None:
     """Raise `AgentError` unless epsilon (delta0 + delta1) < 1 and epsilon kappa <= 1 (host values)."""
     forgetting = float(np.max(np.asarray(params.compaction_rate) + np.asarray(params.reflexion_rate)))

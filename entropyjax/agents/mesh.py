@@ -4,7 +4,7 @@ from typing import Any
 
 from jaxtyping import Array, Float
 
-from entropyjax.agents.base import AgentDraws, micro_step
+from entropyjax.agents.base import AgentDraws, expected_step, micro_step
 from entropyjax.models.mesh import STAR, Mesh
 from entropyjax.models.orchestrator import OrchestratorState
 
@@ -14,3 +14,14 @@ def _mesh(
     model: Mesh, params: Any, epsilon: Float[Array, ""], state: OrchestratorState, draws: AgentDraws
 ) -> OrchestratorState:
     return micro_step(STAR, model.nodes(params), epsilon, state, draws)
+
+
+@expected_step.register
+def _expected(
+    model: Mesh,
+    params: Any,
+    epsilon: Float[Array, ""],
+    state: OrchestratorState,
+    wrong: Float[Array, ""] | None = None,
+) -> OrchestratorState:
+    return expected_step(STAR, model.nodes(params), epsilon, state, wrong)

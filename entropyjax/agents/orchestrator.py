@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jax.scipy.special import ndtr
 from jaxtyping import Array, Bool, Float
 
-from entropyjax.agents.base import AgentDraws, micro_step
+from entropyjax.agents.base import AgentDraws, expected_step, micro_step
 from entropyjax.entropy import Choice
 from entropyjax.models import context as ctx
 from entropyjax.models.orchestrator import AbstractOrchestrator, OrchestratorState
@@ -42,19 +42,39 @@ def dispatch(
     choice = model.choice(state.focus, params)
     right = dispatched_right(choice, draws)
     wrong = jnp.where(right, 0.0, 1.0).astype(choice.right.dtype)
-    decay = 1.0 - epsilon * ctx.forgetting(params, choice.normalised_entropy)
-    target = model.target(state, params)
     rate = params.focus_rate
     spread = params.focus_noise * jnp.sqrt(-jnp.expm1(-2.0 * rate * epsilon) / (2.0 * rate))
     inflow, error = token_inflow(params, epsilon, draws.tokens), wrong * epsilon * params.error_tokens
-    after = OrchestratorState(
-        focus=target
-        + (state.focus - target) * jnp.exp(-rate * epsilon)
-        + spread * draws.focus * model.gap_direction(state.focus),
+    kick = spread * draws.focus * model.gap_direction(state.focus)
+    return _after(model, params, epsilon, state, wrong, inflow + error, kick), Dispatch(right, inflow + error)
+
+
+def _after(
+    model: AbstractOrchestrator,
+    params: Any,
+    epsilon: Scalar,
+    state: OrchestratorState,
+    wrong: Any,
+    tokens: Any,
+    kick: Any,
+) -> OrchestratorState:
+    """Return the state after a micro-step in which a share `wrong` of the dispatches was wrong."""
+    choice = model.choice(state.focus, params)
+    decay = 1.0 - epsilon * ctx.forgetting(params, choice.normalised_entropy)
+    target = model.target(state, params)
+    return OrchestratorState(
+        focus=target + (state.focus - target) * jnp.exp(-params.focus_rate * epsilon) + kick,
         progress=state.progress + (1.0 - wrong) * epsilon * params.resolution_rate * (1.0 - state.progress),
-        context=state.context * decay + inflow + error,
+        context=state.context * decay + tokens,
     )
-    return after, Dispatch(right, inflow + error)
+
+
+@expected_step.register
+def _expected(
+    model: AbstractOrchestrator, params: Any, epsilon: Scalar, state: OrchestratorState, wrong: Scalar | None = None
+) -> OrchestratorState:
+    wrong = model.choice(state.focus, params).wrong if wrong is None else wrong
+    return _after(model, params, epsilon, state, wrong, epsilon * ctx.inflow(params, wrong), 0.0)
 
 
 def dispatched_right(choice: Choice, draws: AgentDraws) -> Bool[Array, "..."]:

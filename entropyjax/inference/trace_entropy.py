@@ -9,6 +9,7 @@ from jaxtyping import Array
 
 from entropyjax.entropy.nsb import concentrations, make_tables
 from entropyjax.inference.bootstrap import spread, task_weights
+from entropyjax.inference.errors import InferenceError
 from entropyjax.inference.result import TraceEntropy
 from entropyjax.inference.series import SERIES, Parts, estimate
 from entropyjax.inference.tallies import Tallies, tallies
@@ -18,10 +19,6 @@ _CHUNK, _TASKS, _STEPS = 256, 16, 8
 
 Progress = Callable[[int, int, str], None]
 """Called as progress(replicates done, replicates in all, what)."""
-
-
-class InferenceError(ValueError):
-    """Runs that an estimate cannot be made of; the message says what to do."""
 
 
 def trace_entropy(

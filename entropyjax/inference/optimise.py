@@ -1,0 +1,139 @@
+"""From starts to maxima of the posterior: Adam, Levenberg-Marquardt on the scores of the entries, Newton."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+import optimistix as optx
+from jax import lax
+from jaxtyping import Array, Bool, Float, Int
+
+Entries = Callable[[Float[Array, " size"]], Float[Array, " entries"]]
+"""Called as entries(scores): log-likelihoods, whose sum less half the squared length of the scores is maximised."""
+
+
+class Options(NamedTuple):
+    """How far each start is taken.
+
+    **Attributes:** `descent`: steps of Adam; `rate`: its first learning rate, in prior standard deviations; `polish`:
+    steps of Levenberg-Marquardt in each of two rounds; `newton`: Newton steps; `tolerance`: a start has converged when
+    a Newton step would raise the log posterior by less, in nat.
+    """
+
+    descent: int = 150
+    rate: float = 0.1
+    polish: int = 12
+    newton: int = 3
+    tolerance: float = 1e-4
+
+
+DEFAULTS = Options()
+
+
+class Maximum(NamedTuple):
+    """Where a start ended.
+
+    **Attributes:** `log_posterior`: up to a constant, in nat; `hessian`: of minus the log posterior; `decrement`: what
+    a Newton step would gain; `status`: code of `STATUS`.
+    """
+
+    scores: Float[Array, " size"]
+    log_posterior: Float[Array, ""]
+    hessian: Float[Array, "size size"]
+    decrement: Float[Array, ""]
+    status: Int[Array, ""]
+
+
+STATUS = (
+    "converged",
+    "stopped before it converged; allow more steps",
+    "ended where the posterior is flat or a saddle, so that its curvature gives no interval",
+    "became infinite or not a number",
+)
+"""What the codes of a start mean."""
+
+
+def maximise(entries: Entries, start: Float[Array, " size"], options: Options = DEFAULTS) -> Maximum:
+    """Return the maximum that one start leads to; batch it with `jax.vmap`."""
+
+    def loss(scores: Array) -> Array:
+        return 0.5 * jnp.sum(scores**2) - jnp.sum(entries(scores))
+
+    def polish(best: Array, _: Any) -> tuple[Array, None]:
+        return _better(loss, best, _polish(entries, best, options.polish)), None
+
+    # Loops, so that each derivative is compiled once.
+    best, _ = lax.scan(polish, _descend(loss, start, options), None, length=2)
+    return _finish(loss, best, options)
+
+
+def _finish(loss: Callable[[Array], Array], start: Array, options: Options) -> Maximum:
+    """Take Newton steps as long as they gain, and judge the end."""
+    gradient, hessian = jax.grad(loss), jax.hessian(loss)
+
+    def step(carry: tuple[Array, Array], _: Any) -> tuple[tuple[Array, Array], Any]:
+        best, proposed = carry
+        best = _better(loss, best, proposed)
+        slope, curvature = gradient(best), hessian(best)
+        move, positive = _newton(slope, curvature)
+        return (best, best - move), (curvature, 0.5 * jnp.abs(slope @ move), positive)
+
+    (best, _), found = lax.scan(step, (start, start), None, length=options.newton + 1)
+    curvature, decrement, positive = jax.tree.map(lambda leaf: leaf[-1], found)
+    least = loss(best)
+    finite = jnp.isfinite(least) & jnp.isfinite(decrement)
+    status = jnp.where(~finite, 3, jnp.where(~positive, 2, jnp.where(decrement > options.tolerance, 1, 0)))
+    return Maximum(best, -least, curvature, decrement, status)
+
+
+def _better(loss: Callable[[Array], Array], old: Array, new: Array) -> Array:
+    # A comparison with NaN is false: what is not a number is never taken.
+    return jnp.where(loss(new) < loss(old), new, old)
+
+
+def _descend(loss: Callable[[Array], Array], start: Array, options: Options) -> Array:
+    rule = optax.chain(
+        optax.clip_by_global_norm(10.0), optax.adam(optax.cosine_decay_schedule(options.rate, options.descent, 0.05))
+    )
+
+    def step(carry: Any, _: Any) -> tuple[Any, None]:
+        scores, state, best, least = carry
+        value, slope = jax.value_and_grad(loss)(scores)
+        sound = jnp.isfinite(value) & jnp.all(jnp.isfinite(slope))
+        best = jnp.where(sound & (value < least), scores, best)
+        least = jnp.where(sound & (value < least), value, least)
+        update, state = rule.update(jnp.where(sound, slope, 0.0), state)
+        # From where nothing is finite it goes back to the best so far.
+        scores = jnp.where(sound, scores + jnp.asarray(update), 0.5 * (best + start))
+        return (scores, state, best, least), None
+
+    infinite = jnp.asarray(jnp.inf, start.dtype)
+    (_, _, best, _), _ = lax.scan(step, (start, rule.init(start), start, infinite), None, length=options.descent)
+    return best
+
+
+def _polish(entries: Entries, base: Array, steps: int) -> Array:
+    """Return the end of Levenberg-Marquardt on residuals sqrt(1 - 2 (l_u - l_u(base))) and the scores.
+
+    Half their squared length is the loss up to a constant, and at `base` their Gauss-Newton matrix is that of Berndt,
+    Hall, Hall and Hausman (1974): the sum over entries of the outer products of their gradients, and the prior's.
+    """
+    reference = lax.stop_gradient(entries(base))
+
+    def residuals(scores: Array, _: Any) -> Array:
+        square = 1.0 - 2.0 * (entries(scores) - reference)
+        # An entry that has gained half a nat waits for the next round.
+        return jnp.concatenate([jnp.sqrt(jnp.maximum(square, 0.01)), scores])
+
+    solver = optx.LevenbergMarquardt(rtol=1e-6, atol=1e-6)
+    return optx.least_squares(residuals, solver, base, max_steps=steps, throw=False).value
+
+
+def _newton(gradient: Array, hessian: Array) -> tuple[Array, Bool[Array, ""]]:
+    """Return the Newton step and whether the curvature is positive in every direction."""
+    values, vectors = jnp.linalg.eigh(jnp.where(jnp.isfinite(hessian), hessian, 0.0))
+    positive = values[0] > 1e-6
+    step = vectors @ ((vectors.T @ gradient) / jnp.maximum(jnp.abs(values), 1e-3))
+    return step, positive & jnp.all(jnp.isfinite(hessian))

@@ -1,0 +1,173 @@
+"""The posterior of a fit: a model, what is free, what was seen."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.special import logsumexp
+from jaxtyping import Array, Float
+
+from entropyjax.inference.course import Course, Scheme, check_model, course
+from entropyjax.inference.effect import SPREAD, Nodes, nodes
+from entropyjax.inference.errors import InferenceError
+from entropyjax.inference.parameters import Free, Layout, layout
+from entropyjax.inference.terms import AbstractTerm, Seen
+from entropyjax.inference.units import Units
+from entropyjax.models import AbstractModel
+from entropyjax.params import Parameter
+
+NODES = 15
+"""Points of the quadrature over the random effect of a task."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Problem:
+    """A model, its free parameters and what was observed.
+
+    The log-likelihood of a unit is ln sum_k w_k exp(sum of its rows at x + sigma_task z_k): its rows share the task's
+    random effect. Entries of the likelihood are the units in order and then the rows of marginal terms.
+
+    **Attributes:**
+
+    - `context`: measured context of each unit in ktok, or `None` where the model's own is used.
+    - `steps`: decisions that the course covers.
+    """
+
+    model: AbstractModel
+    scheme: Scheme
+    layout: Layout
+    units: Units
+    terms: tuple[AbstractTerm, ...]
+    steps: int
+    context: Float[np.ndarray, "units steps"] | None
+    nodes: Nodes
+    compiled: dict[Any, Any] = dataclasses.field(default_factory=dict, repr=False)
+
+    def courses(self, scores: Float[Array, " size"], agreeing: bool = False) -> Course:
+        """Return the expected course of each lane: of each unit where the context is measured, else condition."""
+        values = self.layout.values(scores)
+        params = self.model.Params(**{name: values[name] for name in self.model.Params.specs()})
+
+        def one(params: Any, context: Any) -> Course:
+            return course(self.model, params, self.steps, self.scheme, context, agreeing)
+
+        if self.context is None:
+            return jax.vmap(lambda params: one(params, None))(params)
+        params = jax.tree.map(lambda leaf: leaf[self.units.condition], params)
+        return jax.vmap(one)(params, jnp.asarray(self.context, scores.dtype))
+
+    def log_likelihoods(
+        self, scores: Float[Array, " size"], terms: Sequence[AbstractTerm] | None = None
+    ) -> Float[Array, " entries"]:
+        """Return the log-likelihood of each entry in nat.
+
+        **Arguments:** `terms`: other rows of the same kinds, for example with other weights.
+        """
+        terms = self.terms if terms is None else terms
+        values = self.layout.values(scores)
+        courses = {kind: self.courses(scores, kind) for kind in {term.agreeing for term in terms}}
+        by_unit = jnp.zeros((len(self.units), len(self.nodes.values)), scores.dtype)
+        marginal = []
+        for term in terms:
+            seen = self._seen(term, courses[term.agreeing], values)
+            rows = term.log_likelihood(seen) * jnp.asarray(term.weight, scores.dtype)[:, None]
+            if term.marginal:
+                marginal.append(rows[:, 0])
+            else:
+                by_unit = by_unit.at[term.unit].add(rows)
+        weights = jnp.log(jnp.asarray(self.nodes.weights, scores.dtype))
+        return jnp.concatenate([logsumexp(by_unit + weights, axis=1), *marginal])
+
+    def _seen(self, term: AbstractTerm, found: Course, values: Mapping[str, Array]) -> Seen:
+        condition = jnp.asarray(self.units.condition)[term.unit]
+        lane = condition if self.context is None else term.unit
+        gap = found.gap[lane, term.step][:, None]
+        spread = values[SPREAD.name][condition][:, None]
+        return Seen(
+            gap=gap + spread * jnp.asarray(self.nodes.values, gap.dtype),
+            rivals=found.rivals[lane][:, None],
+            tokens=None if found.tokens is None else found.tokens[lane, term.step][:, None],
+            weights=jnp.asarray(self.nodes.weights, gap.dtype),
+            values={name: value[condition][:, None] for name, value in values.items()},
+        )
+
+    @property
+    def entries(self) -> int:
+        """Number of entries of the likelihood."""
+        return len(self.units) + sum(len(term.unit) for term in self.terms if term.marginal)
+
+    @property
+    def decisions(self) -> Float[np.ndarray, " entries"]:
+        """Decisions that each entry speaks of."""
+        by_unit, marginal = np.zeros(len(self.units)), []
+        for term in self.terms:
+            counts = np.asarray(term.count * term.weight)
+            if term.marginal:
+                marginal.append(counts)
+            else:
+                np.add.at(by_unit, np.asarray(term.unit), counts)
+        return np.concatenate([by_unit, *marginal])
+
+    @property
+    def composite(self) -> bool:
+        """Whether the likelihood is a composite one."""
+        return any(term.composite for term in self.terms)
+
+
+def make_problem(
+    model: AbstractModel,
+    units: Units,
+    terms: Sequence[AbstractTerm | None],
+    free: Sequence[Free],
+    *,
+    fixed: Mapping[str, Any] | None = None,
+    ties: Mapping[str, tuple[str, float]] | None = None,
+    scheme: Scheme = "agents",
+    context: Float[np.ndarray, "units steps"] | None = None,
+    steps: int | None = None,
+) -> Problem:
+    """Return the problem of a fit.
+
+    **Arguments:** `terms`: likelihoods; those that are `None` had nothing to go by.
+
+    **Raises:** `InferenceError` if nothing was seen, or the model lacks what the terms or the context speak of.
+    """
+    check_model(model, scheme)
+    seen = tuple(term for term in terms if term is not None)
+    if not seen:
+        raise InferenceError(
+            "These runs say nothing that can be fitted: no repeats that share their past, no known errors, tokens or "
+            "successes; give log-probabilities or an estimate of the entropy."
+        )
+    specs = parameters(model, seen)
+    plan = layout(specs, units.conditions, free, fixed or {}, ties or {})
+    lone = any(block.spec.name == SPREAD.name for block in plan.blocks) or np.any(plan.fixed.get(SPREAD.name, 0.0) > 0)
+    needed = 1 + max(int(np.max(term.step)) for term in seen)
+    _check_terms(model, seen, context)
+    steps = max(steps or 0, needed)
+    context = None if context is None else context[:, :steps]
+    return Problem(model, scheme, plan, units, seen, steps, context, nodes(NODES if lone else 1))
+
+
+def parameters(model: AbstractModel, terms: Sequence[AbstractTerm]) -> dict[str, Parameter]:
+    """Return what parameters a fit has: the model's, the observations', and the spread between tasks."""
+    out = dict(model.Params.specs()) | {SPREAD.name: SPREAD}
+    for term in terms:
+        out |= term.parameters
+    return out
+
+
+def _check_terms(model: AbstractModel, terms: Sequence[AbstractTerm], context: Any) -> None:
+    for term in terms:
+        for name in term.needs:
+            if name not in model.observables and name not in model.Params.specs():
+                raise InferenceError(
+                    f"{type(model).__name__} has no {name}, which the {term.name} are compared with; leave them out."
+                )
+    if context is not None and "load" not in model.observables:
+        raise InferenceError(
+            f"{type(model).__name__} has no context that could be measured; take context = 'modelled'."
+        )
