@@ -7,6 +7,7 @@ from entropyjax.ensemble.moments import Moments as Moments
 from entropyjax.ensemble.plan import Plan as Plan, make_plan as make_plan
 from entropyjax.ensemble.population import (
     AbstractDistribution as AbstractDistribution,
+    JointSamples as JointSamples,
     LogNormal as LogNormal,
     Normal as Normal,
     Samples as Samples,
