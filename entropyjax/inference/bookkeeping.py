@@ -32,10 +32,9 @@ class Account(NamedTuple):
     token_noise: Float[np.ndarray, " conditions"]
     compaction_rate: Float[np.ndarray, " conditions"]
 
-    def known(self, names: object = None) -> dict[str, Float[np.ndarray, " conditions"]]:
-        """Return the values that every condition has, by name, of `names` if given."""
-        out = {name: value for name, value in self._asdict().items() if np.all(np.isfinite(value))}
-        return out if names is None else {name: value for name, value in out.items() if name in names}  # type: ignore[operator]
+    def known(self) -> dict[str, Float[np.ndarray, " conditions"]]:
+        """Return by name the values that every condition has."""
+        return {name: value for name, value in self._asdict().items() if np.all(np.isfinite(value))}
 
 
 def bookkeeping(traces: TraceSet, units: Units) -> Account:
@@ -49,25 +48,24 @@ def bookkeeping(traces: TraceSet, units: Units) -> Account:
     return Account(*(np.array(column) for column in zip(*rows, strict=True)))
 
 
-def _account(traces: TraceSet, here: np.ndarray, agents: int) -> Account:
+def _account(traces: TraceSet, here: np.ndarray, agents: int) -> tuple[float, ...]:
     first = _mean(traces.context[here & (traces.place == 0)], enough=1)
     default = OrchestratorParams.specs()["roster_tokens"].default
     # The log does not say what of the prompt describes executors: half of it at the most.
     roster = min(default, 0.5 * first / agents) if np.isfinite(first) else np.nan
     reasoning = _mean(traces.reasoning[here])
-    right = _mean(traces.tokens[here & (traces.error != 1)])
-    wrong = _mean(traces.tokens[here & (traces.error == 1)])
     thought = reasoning if np.isfinite(reasoning) else 0.0
     usual = traces.tokens[here & (traces.error != 1)]
+    right, wrong = _mean(usual), _mean(traces.tokens[here & (traces.error == 1)])
     usual = usual[np.isfinite(usual)]
-    return Account(
-        system_tokens=first - agents * roster,
-        roster_tokens=roster,
-        executor_tokens=max(right - thought, 0.0) if np.isfinite(right) else np.nan,
-        reasoning_tokens=thought if np.isfinite(right) else np.nan,
-        error_tokens=max(wrong - right, 0.0) if np.isfinite(wrong) else np.nan,
-        token_noise=float(usual.std()) if len(usual) >= _ENOUGH else np.nan,
-        compaction_rate=_compaction(traces, here, first),
+    return (
+        first - agents * roster,
+        roster,
+        max(right - thought, 0.0) if np.isfinite(right) else np.nan,
+        thought if np.isfinite(right) else np.nan,
+        max(wrong - right, 0.0) if np.isfinite(wrong) else np.nan,
+        float(usual.std()) if len(usual) >= _ENOUGH else np.nan,
+        _compaction(traces, here, first),
     )
 
 

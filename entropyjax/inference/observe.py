@@ -6,7 +6,15 @@ from entropyjax.inference.course import one_gap
 from entropyjax.inference.effect import SPREAD
 from entropyjax.inference.errors import InferenceError
 from entropyjax.inference.parameters import Free
-from entropyjax.inference.terms import AbstractTerm, Agreement, Completions, Dispatches, Entropies, Tokens
+from entropyjax.inference.terms import (
+    AbstractTerm,
+    Agreement,
+    Completions,
+    Dispatches,
+    Entropies,
+    LogProbabilities,
+    Tokens,
+)
 from entropyjax.inference.units import Units
 from entropyjax.models import AbstractModel
 from entropyjax.params import OrchestratorParams, nearest
@@ -18,6 +26,7 @@ Make = Callable[[TraceSet, Units, int | None], AbstractTerm | None]
 OBSERVATIONS: Mapping[str, Make] = {
     Agreement.name: Agreement.of,
     Dispatches.name: lambda traces, units, free: Dispatches.of(traces, units),
+    LogProbabilities.name: LogProbabilities.of,
     Entropies.name: Entropies.of,
     Tokens.name: lambda traces, units, free: Tokens.of(traces, units),
     Completions.name: lambda traces, units, free: Completions.of(traces, units),
@@ -32,8 +41,8 @@ def observe(
 
     **Arguments:**
 
-    - `names`: of `OBSERVATIONS`; by default what repeats say of the choice (agreement), and where no task has any,
-      entropies.
+    - `names`: of `OBSERVATIONS`; by default the best that there is of the choice: log-probabilities, what repeats of a
+      task agree in, and else entropies over tasks and runs.
     - `free`: first step at which runs can differ, by default told from the runs.
 
     **Raises:** `InferenceError` for an unknown name, or one that the runs say nothing of.
@@ -42,8 +51,10 @@ def observe(
         if name not in OBSERVATIONS:
             raise InferenceError(f"'{name}' is not an observation; {nearest(name, OBSERVATIONS)}")
     if not names:
-        found = Agreement.of(traces, units, free) or Entropies.of(traces, units, free)
-        return (found,) if found is not None else ()
+        for name in (LogProbabilities.name, Agreement.name, Entropies.name):
+            found = OBSERVATIONS[name](traces, units, free)
+            if found is not None:
+                return (found,)
     out = []
     for name in dict.fromkeys(names):
         term = OBSERVATIONS[name](traces, units, free)
@@ -61,11 +72,8 @@ def default_free(model: AbstractModel, terms: Sequence[AbstractTerm], taken: Seq
     """
     own = model.Params.specs()
     shared = OrchestratorParams.specs()
-    names = (
-        ["evidence", "effective_fraction", "initial_focus"]
-        if "evidence" in own
-        else [n for n in own if n not in shared]
-    )
+    orchestrator = ["evidence", "effective_fraction", "initial_focus"]
+    names = orchestrator if "evidence" in own else [name for name in own if name not in shared]
     if any(not term.marginal for term in terms) and one_gap(model):
         names.append(SPREAD.name)
     for term in terms:

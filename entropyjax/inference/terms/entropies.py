@@ -24,7 +24,7 @@ _REPLICATES = 400
 
 
 class Entropies(AbstractTerm):
-    """Normal likelihood of an estimate of H with its standard error, about the mean over tasks and the diversity D.
+    """Normal likelihood of estimates of H over tasks and runs, about the mean over tasks and the diversity D.
 
     Estimates at different steps come from the same runs, so that their product is a composite likelihood.
 
@@ -35,8 +35,9 @@ class Entropies(AbstractTerm):
     error: Float[Any, " rows"]
     number: Float[Any, " rows"]
     name: ClassVar[str] = "entropies"
+    series: ClassVar[str] = "pooled_miller_madow"
     parameters: ClassVar = {DIVERSITY.name: DIVERSITY}
-    frees: ClassVar = (DIVERSITY.name,)
+    frees: ClassVar[tuple[str, ...]] = (DIVERSITY.name,)
     marginal: ClassVar[bool] = True
     composite: ClassVar[bool] = True
 
@@ -44,10 +45,9 @@ class Entropies(AbstractTerm):
     def of(cls, traces: TraceSet, units: Units, free: int | None = None) -> "Entropies | None":
         """Return the estimates of each condition from step `free` on, or `None` if there are none.
 
-        They are those of log-probabilities where the log has them, and of the choices over tasks and runs otherwise,
-        Miller-Madow; with the standard errors of a bootstrap over tasks, at the steps that enough runs reach.
+        With the standard errors of a bootstrap over tasks, at the steps that enough runs reach.
         """
-        name = "log_probability" if traces.log_probability is not None else "pooled_miller_madow"
+        name = cls.series
         rows: list[tuple[Any, ...]] = []
         for number in range(len(units.conditions)):
             kept = units.condition[units.of_run] == number
@@ -70,3 +70,16 @@ class Entropies(AbstractTerm):
     @property
     def count(self) -> Float[Array, " rows"]:
         return self.number
+
+
+class LogProbabilities(Entropies):
+    """Normal likelihood of the mean entropy of log-probabilities over the roster, about the mean over tasks."""
+
+    name: ClassVar[str] = "log_probabilities"
+    series: ClassVar[str] = "log_probability"
+    frees: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def of(cls, traces: TraceSet, units: Units, free: int | None = None) -> "Entropies | None":
+        """Return the estimates of each condition from step `free` on, or `None` if there are none."""
+        return None if traces.log_probability is None else super().of(traces, units, free)
