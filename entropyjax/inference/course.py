@@ -30,7 +30,7 @@ class Course(NamedTuple):
     rivals: Float[Array, ""]
     tokens: Float[Array, " steps"] | None
 
-    def choice(self, shift: Float[Array, "..."] | float = 0.0) -> Choice:
+    def choice(self, shift: Float[Array, ""]) -> Choice:
         """Return the functionals of the choice at each step, the gap moved by `shift`."""
         return binary.choice(self.gap + shift, self.rivals)
 

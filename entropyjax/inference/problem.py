@@ -10,6 +10,7 @@ import numpy as np
 from jax.scipy.special import logsumexp
 from jaxtyping import Array, Float
 
+from entropyjax.entropy import Choice
 from entropyjax.inference.course import Course, Scheme, check_model, course
 from entropyjax.inference.effect import SPREAD, Nodes, nodes
 from entropyjax.inference.errors import InferenceError
@@ -58,6 +59,18 @@ class Problem:
             return jax.vmap(lambda params: one(params, None))(params)
         params = jax.tree.map(lambda leaf: leaf[self.units.condition], params)
         return jax.vmap(one)(params, jnp.asarray(self.context, scores.dtype))
+
+    def mean_choice(self, scores: Float[Array, " size"]) -> Choice:
+        """Return the functionals of the choice of each lane and step, the mean over the random effect of tasks."""
+        found = self.courses(scores)
+        spread = self.layout.values(scores)[SPREAD.name]
+        spread = spread if self.context is None else spread[self.units.condition]
+
+        def one(node: Array) -> Choice:
+            return jax.vmap(Course.choice)(found, spread * node)
+
+        each = jax.vmap(one)(jnp.asarray(self.nodes.values, scores.dtype))
+        return jax.tree.map(lambda leaf: jnp.tensordot(jnp.asarray(self.nodes.weights, leaf.dtype), leaf, 1), each)
 
     def log_likelihoods(
         self, scores: Float[Array, " size"], terms: Sequence[AbstractTerm] | None = None
