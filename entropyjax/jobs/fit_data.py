@@ -51,10 +51,11 @@ def fit_dataset(
     draws = np.stack([posterior.values[label] for label in labels], axis=1)
     ends = 0.5 * (1.0 + np.array([-1.0, 1.0]) * LEVEL)
     data: dict[str, Any] = {
-        "estimate": ("label", list(fit.estimates.values())),
+        "estimate": ("label", np.median(draws, axis=0), {"long_name": "Median of the posterior."}),
+        "maximum": ("label", list(fit.estimates.values()), {"long_name": "At the maximum of the posterior."}),
         "interval": (("label", "bound"), np.quantile(draws, ends, axis=0).T),
         "prior_interval": (("label", "bound"), _prior(fit, ends)),
-        "place": ("label", _places(fit, fit.estimates.values())),
+        "place": ("label", _places(fit, np.median(draws, axis=0))),
         "place_interval": (("label", "bound"), _places(fit, np.quantile(draws, ends, axis=0).T)),
         "posterior": (("draw", "label"), draws),
         "params": (("draw", "condition", "parameter"), _every_parameter(posterior)),
