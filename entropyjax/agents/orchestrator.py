@@ -9,6 +9,7 @@ from jaxtyping import Array, Bool, Float
 from entropyjax.agents.base import AgentDraws, expected_step, micro_step
 from entropyjax.entropy import Choice
 from entropyjax.models import context as ctx
+from entropyjax.models.gap import AbstractGapOrchestrator
 from entropyjax.models.orchestrator import AbstractOrchestrator, OrchestratorState
 
 Scalar = Float[Array, ""]
@@ -71,7 +72,7 @@ def _after(
 
 @expected_step.register
 def _expected(
-    model: AbstractOrchestrator, params: Any, epsilon: Scalar, state: OrchestratorState, wrong: Scalar | None = None
+    model: AbstractGapOrchestrator, params: Any, epsilon: Scalar, state: OrchestratorState, wrong: Scalar | None = None
 ) -> OrchestratorState:
     wrong = model.choice(state.focus, params).wrong if wrong is None else wrong
     return _after(model, params, epsilon, state, wrong, epsilon * ctx.inflow(params, wrong), 0.0)

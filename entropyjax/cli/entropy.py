@@ -47,7 +47,7 @@ def entropy(
         check_target(out)
     prepare_jax()
     problems = Problems()
-    with bar(not (quiet or as_json)) as progress:
+    with bar(not (quiet or as_json), "") as progress:
         dataset = entropy_of_traces(
             traces, format_name, by=by, replicates=replicates, seed=seed, problems=problems, progress=progress
         )

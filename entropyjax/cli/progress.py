@@ -5,20 +5,20 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def bar(visible: bool) -> Iterator[Callable[[int, int, str], None]]:
-    """Give a callback progress(done, total, what) that draws a bar if `visible`."""
+def bar(visible: bool, unit: str = "trajectories") -> Iterator[Callable[[int, int, str], None]]:
+    """Give a callback progress(done, total, what) that draws a bar if `visible`; what is counted is in `unit`."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
     from rich.text import Text
 
     class Count(ProgressColumn):
-        """Trajectories done, of all."""
+        """What is done, of all."""
 
         def render(self, task: Task) -> Text:
-            return Text(f"{task.completed:,.0f}/{task.total:,.0f} trajectories" if task.total else "")
+            return Text(f"{task.completed:,.0f}/{task.total:,.0f} {unit}".rstrip() if task.total else "")
 
     class Rate(ProgressColumn):
-        """Trajectories per second."""
+        """How much of it in a second."""
 
         def render(self, task: Task) -> Text:
             return Text(f"{task.speed:,.0f}/s" if task.speed else "")

@@ -10,6 +10,7 @@ from entropyjax.agents import expected_step
 from entropyjax.entropy import Choice, binary
 from entropyjax.inference.errors import InferenceError
 from entropyjax.models import AbstractModel, context as ctx
+from entropyjax.models.orchestrator import AbstractOrchestrator
 from entropyjax.solve.noise import Draws
 from entropyjax.solve.runge_kutta import RK4
 
@@ -29,17 +30,24 @@ class Course(NamedTuple):
     rivals: Float[Array, ""]
     tokens: Float[Array, " steps"] | None
 
-    def choice(self, shift: Float[Array, "..."] | float = 0.0) -> Choice:
+    def choice(self, shift: Float[Array, ""]) -> Choice:
         """Return the functionals of the choice at each step, the gap moved by `shift`."""
         return binary.choice(self.gap + shift, self.rivals)
 
 
 def check_model(model: AbstractModel, scheme: Scheme) -> None:
     """Raise `InferenceError` unless the model's choice is one gap and it has the scheme."""
-    if "focus" not in model.observables or "entropy" not in model.observables:
-        raise InferenceError(f"{type(model).__name__} has no gap x to compare with dispatches; fit the star.")
+    if not one_gap(model):
+        raise InferenceError(
+            f"{type(model).__name__} does not choose by one gap x, which dispatches are compared with; fit the star."
+        )
     if scheme == "agents" and not has_agents(model):
         raise InferenceError(f"No agents are paired with {type(model).__name__}; fit it with the scheme 'ode'.")
+
+
+def one_gap(model: AbstractModel) -> bool:
+    """Return whether the model's state is one gap x, or an entropy that stands for one."""
+    return "focus" in model.observables and (has_agents(model) or not isinstance(model, AbstractOrchestrator))
 
 
 def has_agents(model: AbstractModel) -> bool:

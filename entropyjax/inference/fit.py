@@ -82,6 +82,7 @@ def fit(
     seed: int = 0,
     options: Options = DEFAULTS,
     weights: Float[np.ndarray, " entries"] | None = None,
+    terms: Sequence[AbstractTerm] | None = None,
 ) -> Fit:
     """Return the maximum of the posterior over many starts; a start that diverges is told of and does no harm.
 
@@ -89,13 +90,14 @@ def fit(
 
     - `starts`: how many; `seed`: of their Sobol points.
     - `weights`: how often each entry counts, by default once; 0 leaves it out.
+    - `terms`: rows in the place of the problem's, of the same kinds.
 
     **Raises:** `InferenceError` if no start ended in anything finite.
     """
     size = problem.layout.size
     points = jnp.asarray(start_points(size, starts, seed), jnp.result_type(float))
     every = np.ones(problem.entries) if weights is None else weights
-    found = maxima(problem, points, every, options)
+    found = maxima(problem, points, every, options, terms)
     log_posteriors, statuses = np.asarray(found.log_posterior), np.asarray(found.status)
     if not np.isfinite(log_posteriors).any():
         raise InferenceError(
@@ -108,7 +110,7 @@ def fit(
         problem=problem,
         scores=np.asarray(scores),
         hessian=np.asarray(found.hessian[best]),
-        log_likelihoods=entries_at(problem, scores),
+        log_likelihoods=entries_at(problem, np.asarray(scores), terms),
         statuses=statuses,
         log_posteriors=log_posteriors,
         ends=np.asarray(found.scores),

@@ -57,6 +57,12 @@ STATUS = (
 
 def maximise(entries: Entries, start: Float[Array, " size"], options: Options = DEFAULTS) -> Maximum:
     """Return the maximum that one start leads to; batch it with `jax.vmap`."""
+    # Optax and optimistix rely on types being promoted.
+    with jax.numpy_dtype_promotion("standard"):
+        return _maximise(entries, start, options)
+
+
+def _maximise(entries: Entries, start: Float[Array, " size"], options: Options) -> Maximum:
 
     def loss(scores: Array) -> Array:
         return 0.5 * jnp.sum(scores**2) - jnp.sum(entries(scores))

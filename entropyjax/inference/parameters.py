@@ -125,8 +125,8 @@ def layout(
     **Arguments:**
 
     - `specs`: what parameters there are.
-    - `fixed`: a value by name, or values by the name of an orchestrator; the others are at their defaults, but for
-      `n_agents`, which is the size of each condition's roster.
+    - `fixed`: by name a value, or one for each condition, or values by the name of an orchestrator; others are at their
+      defaults, but for `n_agents`, which is the size of each condition's roster.
     - `ties`: `{"reasoning_tokens": ("executor_tokens", 0.5)}` makes the former half the latter.
 
     **Raises:** `InferenceError` for a name that is not known or named twice, or a value outside its support.
@@ -171,7 +171,7 @@ def _fixed(spec: Parameter, value: Any, conditions: Conditions) -> np.ndarray:
             raise InferenceError(f"{spec.name} has no value for the orchestrator '{missing[0]}'; give one.")
         out = np.array([value[name] for name in conditions.orchestrators], float)
     else:
-        out = np.full(len(conditions), float(value))
+        out = np.broadcast_to(np.asarray(value, float), (len(conditions),)).copy()
     for one in out:
         if float(one) not in spec.support:
             raise InferenceError(f"{spec.name} = {one:g} is outside {spec.support}; choose a value in it.")

@@ -29,6 +29,10 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "resolution_rate": (0.005, 0.3),
     "initial_focus": (-3.0, 9.0),
     "initial_context": (0.05, 10.0),
+    "task_spread": (0.1, 4.0),
+    "increment_noise": (0.03, 4.0),
+    "token_scale": (0.5, 4.0),
+    "diversity": (0.02, 2.0),
 }
 """Ranges that hold 90% of the prior where a fit names none, in each parameter's unit.
 

@@ -10,6 +10,7 @@ import numpy as np
 from jax.scipy.special import logsumexp
 from jaxtyping import Array, Float
 
+from entropyjax.entropy import Choice
 from entropyjax.inference.course import Course, Scheme, check_model, course
 from entropyjax.inference.effect import SPREAD, Nodes, nodes
 from entropyjax.inference.errors import InferenceError
@@ -59,6 +60,18 @@ class Problem:
         params = jax.tree.map(lambda leaf: leaf[self.units.condition], params)
         return jax.vmap(one)(params, jnp.asarray(self.context, scores.dtype))
 
+    def mean_choice(self, scores: Float[Array, " size"]) -> Choice:
+        """Return the functionals of the choice of each lane and step, the mean over the random effect of tasks."""
+        found = self.courses(scores)
+        spread = self.layout.values(scores)[SPREAD.name]
+        spread = spread if self.context is None else spread[self.units.condition]
+
+        def one(node: Array) -> Choice:
+            return jax.vmap(Course.choice)(found, spread * node)
+
+        each = jax.vmap(one)(jnp.asarray(self.nodes.values, scores.dtype))
+        return jax.tree.map(lambda leaf: jnp.tensordot(jnp.asarray(self.nodes.weights, leaf.dtype), leaf, 1), each)
+
     def log_likelihoods(
         self, scores: Float[Array, " size"], terms: Sequence[AbstractTerm] | None = None
     ) -> Float[Array, " entries"]:
@@ -78,7 +91,7 @@ class Problem:
                 marginal.append(rows[:, 0])
             else:
                 by_unit = by_unit.at[term.unit].add(rows)
-        weights = jnp.log(jnp.asarray(self.nodes.weights, scores.dtype))
+        weights = jnp.log(jnp.asarray(self.nodes.weights, scores.dtype))[None, :]
         return jnp.concatenate([logsumexp(by_unit + weights, axis=1), *marginal])
 
     def _seen(self, term: AbstractTerm, found: Course, values: Mapping[str, Array]) -> Seen:
@@ -87,7 +100,7 @@ class Problem:
         gap = found.gap[lane, term.step][:, None]
         spread = values[SPREAD.name][condition][:, None]
         return Seen(
-            gap=gap + spread * jnp.asarray(self.nodes.values, gap.dtype),
+            gap=gap + spread * jnp.asarray(self.nodes.values, gap.dtype)[None, :],
             rivals=found.rivals[lane][:, None],
             tokens=None if found.tokens is None else found.tokens[lane, term.step][:, None],
             weights=jnp.asarray(self.nodes.weights, gap.dtype),
@@ -99,11 +112,10 @@ class Problem:
         """Number of entries of the likelihood."""
         return len(self.units) + sum(len(term.unit) for term in self.terms if term.marginal)
 
-    @property
-    def decisions(self) -> Float[np.ndarray, " entries"]:
-        """Decisions that each entry speaks of."""
+    def decisions_of(self, terms: Sequence[AbstractTerm] | None = None) -> Float[np.ndarray, " entries"]:
+        """Return how many decisions each entry speaks of, of these terms or others."""
         by_unit, marginal = np.zeros(len(self.units)), []
-        for term in self.terms:
+        for term in self.terms if terms is None else terms:
             counts = np.asarray(term.count * term.weight)
             if term.marginal:
                 marginal.append(counts)

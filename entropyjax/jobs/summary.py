@@ -11,6 +11,8 @@ from entropyjax.jobs import (
     boundary_dataset,
     boundary_summary,
     branches,
+    fit_data,
+    fit_summary,
     phase_map,
     trace_entropy,
     trap_data,
@@ -24,6 +26,7 @@ _KINDS: Mapping[str, tuple[Callable[[xr.Dataset], str], Callable[[xr.Dataset], d
     branches.KIND: (branches.summarise_branches, branches.branches_record),
     phase_map.KIND: (phase_map.summarise_map, phase_map.map_record),
     trap_data.KIND: (trap_summary.summarise_trap, trap_summary.trap_record),
+    fit_data.KIND: (fit_summary.summarise_fit, fit_summary.fit_record),
     trace_entropy.KIND: (trace_entropy.summarise_entropy, trace_entropy.entropy_record),
 }
 """Summary and record of datasets by the attribute `kind`; others are sweeps."""

@@ -10,6 +10,7 @@ from entropyjax.plots.boundary import boundary_diagram
 from entropyjax.plots.branches import branch_figure
 from entropyjax.plots.cells import MOST, Panel
 from entropyjax.plots.entropy import entropy_panels
+from entropyjax.plots.fit import fit_figure
 from entropyjax.plots.label import cell_title, words
 from entropyjax.plots.line import line_diagram
 from entropyjax.plots.margin import WINDOW
@@ -24,15 +25,21 @@ from entropyjax.plots.trace_entropy import trace_entropy_panels
 from entropyjax.plots.trap import trap_diagram
 
 _PREFERRED = ("n_agents", WINDOW)
-_KINDS = {"boundary": boundary_diagram, "branches": branch_figure, "map": phase_map, "trap": trap_diagram}
+_KINDS = {
+    "boundary": boundary_diagram,
+    "branches": branch_figure,
+    "fit": fit_figure,
+    "map": phase_map,
+    "trap": trap_diagram,
+}
 """Figures of datasets by the attribute `kind`; others are sweeps."""
 
 
 def figures(dataset: xr.Dataset) -> dict[str, Figure]:
     """Return the figures that suit a dataset by its axes, by name.
 
-    - A boundary, branches, a map of phases or a Reasoning Trap: "boundary", "branches", "map" or "trap", and nothing
-      else.
+    - A boundary, branches, a fit, a map of phases or a Reasoning Trap: "boundary", "branches", "fit", "map" or
+      "trap", and nothing else.
     - Entropies of traces: "entropy", or one figure for each of the first 6 groups.
     - Two axes of numbers or more: "phase" and "outcomes" over the plane of executors and context window, or
       of the two longest; one axis: "outcomes" along it.

@@ -48,7 +48,7 @@ class Agreement(AbstractTerm):
         right, wrong = seen.log_right, seen.log_wrong - jnp.log(seen.rivals)
         among = counts * right[..., None] + (size[..., None] - counts) * wrong[..., None]
         among = logsumexp(jnp.where(counts > 0.0, among, -jnp.inf), axis=-1)
-        distinct = (self.counts > 0.0).sum(axis=-1)[:, None]
+        distinct = (counts > 0.0).sum(axis=-1).astype(counts.dtype)
         one, none = (_log_falling(seen.rivals, distinct - left, counts.shape[-1]) for left in (1, 0))
         return jnp.logaddexp(among + one, size * wrong + none)
 
@@ -59,6 +59,6 @@ class Agreement(AbstractTerm):
 
 def _log_falling(rivals: Array, factors: Array, most: int) -> Array:
     """Return ln of r (r-1) ... over a number of factors; a factor that is not positive counts as hardly any chance."""
-    place = jnp.arange(most, dtype=rivals.dtype)
-    each = jnp.log(jnp.maximum(rivals - place, 1e-6))
+    place = jnp.arange(most, dtype=rivals.dtype)[None, :]
+    each = jnp.log(jnp.maximum(rivals - place, 1e-30))
     return jnp.sum(jnp.where(place < factors, each, 0.0), axis=-1, keepdims=True)

@@ -45,6 +45,7 @@ class AbstractTerm(eqx.Module):
     - `name`: as fits and messages call it.
     - `parameters`: parameters of the observation itself, by name.
     - `needs`: observables or parameters of the model that it is compared with, beside the gap.
+    - `frees`: parameters that a fit to it frees unless it is told, beside those of the choice.
     - `agreeing`: whether the rows are of runs that have agreed at every step before.
     - `marginal`: whether rows see the mean over tasks, and not a task's own random effect; they then count as
       independent of each other.
@@ -57,6 +58,7 @@ class AbstractTerm(eqx.Module):
     name: ClassVar[str]
     parameters: ClassVar[Mapping[str, Parameter]] = {}
     needs: ClassVar[tuple[str, ...]] = ()
+    frees: ClassVar[tuple[str, ...]] = ()
     agreeing: ClassVar[bool] = False
     marginal: ClassVar[bool] = False
     composite: ClassVar[bool] = False

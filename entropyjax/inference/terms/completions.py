@@ -24,6 +24,7 @@ class Completions(AbstractTerm):
     others: Float[Any, " rows"]
     name: ClassVar[str] = "completions"
     needs: ClassVar = ("resolution_rate",)
+    frees: ClassVar = ("resolution_rate",)
 
     @classmethod
     def of(cls, traces: TraceSet, units: Units) -> "Completions | None":

@@ -32,6 +32,7 @@ class Tokens(AbstractTerm):
     square: Float[Any, " rows"]
     name: ClassVar[str] = "tokens"
     needs: ClassVar = ("tokens",)
+    frees: ClassVar = ("executor_tokens", SPREAD.name)
     parameters: ClassVar = {SPREAD.name: SPREAD, SCALE.name: SCALE}
 
     @classmethod
