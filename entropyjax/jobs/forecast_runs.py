@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import norm
 
-from entropyjax.ensemble import ENDINGS, Endings, Ensemble, run_endings
+from entropyjax.ensemble import CHANCE_ENDINGS, ENDINGS, Endings, Ensemble, run_endings
 from entropyjax.inference.draws import ParameterDraws
 from entropyjax.inference.effect import SPREAD
 from entropyjax.jobs.build import random_key
@@ -30,7 +30,8 @@ Columns = Mapping[str, Float[np.ndarray, " draws"]]
 class Runs(NamedTuple):
     """How the runs of a forecast are made.
 
-    **Attributes:** `horizon`: in steps, one dispatch each; `replicates`: runs of each draw, at least.
+    **Attributes:** `horizon`: in steps, one dispatch each; `replicates`: runs of each draw, at least; `chance`: whether
+    progress is the chance that the task is resolved.
     """
 
     horizon: int
@@ -39,6 +40,7 @@ class Runs(NamedTuple):
     precision: str
     criteria: Criteria
     engine: Engine
+    chance: bool
 
 
 def tasks_of(draws: ParameterDraws) -> Float[np.ndarray, " tasks"]:
@@ -85,7 +87,7 @@ def run_changes(
     with jax.enable_x64(runs.precision == "float64"):
         ensemble = _ensemble(model, {name: np.broadcast_to(v, shape) for name, v in stacked.items()}, runs)
         total = ensemble.n_cells * ensemble.replicates
-        plan = runs.engine.plan(ensemble, ENDINGS)
+        plan = runs.engine.plan(ensemble, CHANCE_ENDINGS if runs.chance else ENDINGS)
         found = run_endings(ensemble, plan, lambda done: progress(min(done, total), total))
     return jax.tree.map(lambda leaf: leaf.reshape(*shape, *leaf.shape[1:]), found)
 

@@ -38,10 +38,15 @@ class Verdict(NamedTuple):
     best: tuple[float, ...]
 
 
-def verdict(dataset: xr.Dataset) -> Verdict:
-    """Return the ranking of the changes of a forecast, by being out of focus, or where that hardly ever is, by success."""
+def objective_of(dataset: xr.Dataset) -> str:
+    """Return by what changes are ranked: by being out of focus, or by success where that hardly ever happens."""
     lost = dataset.outcome_probability.sel(outcome=["collapsed", "never_focused"]).sum()
-    objective = "unfocused" if float(lost) >= MATTERS else "resolved"
+    return "unfocused" if float(lost) >= MATTERS else "resolved"
+
+
+def verdict(dataset: xr.Dataset) -> Verdict:
+    """Return what the ranking of the changes of a forecast comes to."""
+    objective = dataset.attrs["objective"]
     one = dataset.sel(objective=objective)
     gain = one.gain_per_tenth.values
     ranked = [int(place) for place in np.argsort(-gain) if np.isfinite(gain[place])]
@@ -104,7 +109,7 @@ def _advice(dataset: xr.Dataset) -> Iterator[str]:
     found = verdict(dataset)
     one = dataset.sel(objective=found.objective)
     yield f"What changes do to {_WORDS[found.objective]}, by gain for each 10% of change; same draws, same random numbers:"
-    yield f"  {'change':24}{'effect':23}{'gain/10%':>9}{'resolved':>10}  best in"
+    yield f"  {'change':24}{'effect':23}{'gain/10%':>9}{'per unit':>10}{'resolved':>10}  best in"
     yield from (_row(dataset, place, f"{found.best[place]:.0%}") for place in found.order)
     yield from (_row(dataset, place, "") for place in _topologies(dataset))
     yield _decision(one, found)
@@ -119,13 +124,15 @@ def _topologies(dataset: xr.Dataset) -> list[int]:
 
 
 def _row(dataset: xr.Dataset, place: int, best: str) -> str:
-    one = dataset.sel(objective=verdict(dataset).objective).isel(change=place)
+    one = dataset.sel(objective=dataset.attrs["objective"]).isel(change=place)
     low, high = one.effect_interval.values
     tenth = float(one.gain_per_tenth)
     shown = f"{tenth:+.3f}" if math.isfinite(tenth) else ""
+    unit = float(one.effect_per_unit)
+    each = f"{unit:+.2g}" if math.isfinite(unit) else ""
     resolved = float(dataset.effect.sel(objective="resolved")[place])
     effect = f"{float(one.effect):+.3f} [{low:+.3f}, {high:+.3f}]"
-    return f"  {one.change.item()!s:24}{effect:23}{shown:>9}{resolved:>+10.3f}  {best}".rstrip()
+    return f"  {one.change.item()!s:24}{effect:23}{shown:>9}{each:>10}{resolved:>+10.3f}  {best}".rstrip()
 
 
 def _decision(one: xr.Dataset, found: Verdict) -> str:

@@ -11,6 +11,7 @@ from entropyjax.plots.branches import branch_figure
 from entropyjax.plots.cells import MOST, Panel
 from entropyjax.plots.entropy import entropy_panels
 from entropyjax.plots.fit import fit_figure
+from entropyjax.plots.forecast import forecast_figure
 from entropyjax.plots.label import cell_title, words
 from entropyjax.plots.line import line_diagram
 from entropyjax.plots.margin import WINDOW
@@ -18,6 +19,7 @@ from entropyjax.plots.outcome import outcome_diagram
 from entropyjax.plots.panels import line_panels, outcome_rows, phase_panels
 from entropyjax.plots.phase import phase_diagram
 from entropyjax.plots.phase_map import phase_map
+from entropyjax.plots.predictive import predictive_figure
 from entropyjax.plots.selection import is_numeric, spread, sweep_axes
 from entropyjax.plots.style import headline, house_style
 from entropyjax.plots.survival import survival_diagram
@@ -29,6 +31,8 @@ _KINDS = {
     "boundary": boundary_diagram,
     "branches": branch_figure,
     "fit": fit_figure,
+    "forecast": forecast_figure,
+    "predictive": predictive_figure,
     "map": phase_map,
     "trap": trap_diagram,
 }
