@@ -22,7 +22,7 @@ from entropyjax.io import provenance
 from entropyjax.io.store import SCHEMA_VERSION, check_target, write_result
 from entropyjax.jobs.engine import Engine
 from entropyjax.jobs.errors import JobError
-from entropyjax.jobs.forecast_data import OBJECTIVES, QUANTILES, advice, outlook, shares
+from entropyjax.jobs.forecast_data import KIND, OBJECTIVES, QUANTILES, advice, outlook, shares
 from entropyjax.jobs.forecast_runs import Runs, run_changes, tasks_of
 from entropyjax.jobs.forecast_summary import objective_of
 from entropyjax.jobs.posterior_draws import draws_of
@@ -31,9 +31,6 @@ from entropyjax.params import OrchestratorParams
 from entropyjax.phase.changes import TOPOLOGY, Change, changed, small_changes
 from entropyjax.results import Failure, Outcome, describe
 from entropyjax.solve import Criteria
-
-KIND = "forecast"
-"""Value of the attribute `kind` of a dataset that holds a forecast."""
 
 Progress = Callable[[int, int, str], None]
 """Called as progress(runs done, runs in all, what is going on)."""

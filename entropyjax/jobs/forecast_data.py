@@ -12,6 +12,9 @@ from entropyjax.phase.changes import Change
 from entropyjax.phase.ranking import rank_shares
 from entropyjax.results import Outcome
 
+KIND = "forecast"
+"""Value of the attribute `kind` of a dataset that holds a forecast."""
+
 OBJECTIVES: Mapping[str, tuple[tuple[Outcome, ...], float]] = {
     "unfocused": ((Outcome.COLLAPSED, Outcome.NEVER_FOCUSED), -1.0),
     "collapsed": ((Outcome.COLLAPSED,), -1.0),

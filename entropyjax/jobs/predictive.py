@@ -22,15 +22,12 @@ from entropyjax.io.store import SCHEMA_VERSION
 from entropyjax.jobs.errors import JobError
 from entropyjax.jobs.forecast_runs import shifted
 from entropyjax.jobs.posterior_draws import draws_of
-from entropyjax.jobs.predictive_series import SERIES, predictive_data, series_of
+from entropyjax.jobs.predictive_series import KIND, SERIES, predictive_data, series_of
 from entropyjax.models import MODELS
 from entropyjax.models.gap import AbstractGapOrchestrator
 from entropyjax.records import TraceSet
 from entropyjax.solve import Criteria
 from entropyjax.traces import simulated_traces
-
-KIND = "predictive"
-"""Value of the attribute `kind` of a dataset that holds a predictive check."""
 
 _ENDLESS = Criteria(progress_tolerance=-1.0)
 """Criteria by which no run is resolved: their lengths are those of the logs."""
@@ -86,7 +83,9 @@ def _of_condition(traces: TraceSet, condition: str) -> TraceSet:
     found = units(traces)
     if condition not in found.conditions.names:
         names = "; ".join(found.conditions.names)
-        raise JobError(f"These runs have no condition '{condition}'; they have {names}. Give the runs that were fitted.")
+        raise JobError(
+            f"These runs have no condition '{condition}'; they have {names}. Give the runs that were fitted."
+        )
     place = found.conditions.names.index(condition)
     return traces.select(found.condition[found.of_run] == place)
 

@@ -12,6 +12,10 @@ from entropyjax.inference.terms import Agreement, Completions, Dispatches, Token
 from entropyjax.records import UNKNOWN, TraceSet
 
 
+KIND = "predictive"
+"""Value of the attribute `kind` of a dataset that holds a predictive check."""
+
+
 class Series(NamedTuple):
     """A series over steps: the observation that fits it, its unit and meaning, and whether logs know it."""
 
@@ -93,7 +97,8 @@ def predictive_data(
         "p_value": "Posterior predictive p-value of all steps together.",
     }
     out: dict[str, Any] = {
-        key: (("series", *dims.get(key, ())), np.array(values), {"long_name": docs[key]}) for key, values in data.items()
+        key: (("series", *dims.get(key, ())), np.array(values), {"long_name": docs[key]})
+        for key, values in data.items()
     }
     out["unit"] = ("series", [SERIES[name].unit for name in names])
     out["meaning"] = ("series", [SERIES[name].doc for name in names])

@@ -41,7 +41,9 @@ def forecast_figure(dataset: xr.Dataset) -> Figure:
     advised = "effect" in dataset
     with house_style():
         fig = new_figure(PAGE, max(3.2, 1.3 + 0.17 * dataset.sizes.get("change", 0)))
-        grid = fig.add_gridspec(2, 2 if advised else 1, height_ratios=[1.6, 1.0], width_ratios=[1.0, 1.0][: 1 + advised])
+        grid = fig.add_gridspec(
+            2, 2 if advised else 1, height_ratios=[1.6, 1.0], width_ratios=[1.0, 1.0][: 1 + advised]
+        )
         above = fig.add_subplot(grid[0, 0])
         handles = _draw_endings(above, dataset)
         _draw_entropy(fig.add_subplot(grid[1, 0], sharex=above), dataset)
@@ -92,9 +94,9 @@ def _draw_changes(ax: Axes, dataset: xr.Dataset) -> None:
     sign = 1.0 if objective == "resolved" else -1.0
     for row, place in enumerate(order):
         low, high = one.effect_interval.values[place]
-        sure = min(sign * low, sign * high) >= 0.0 or max(sign * low, sign * high) <= 0.0
-        helps = sign * float(one.effect[place]) > 0.0
-        colour = GREY if not sure else BLUE if helps else VERMILION
+        mean, error = sign * float(one.effect[place]), float(one.effect_error[place])
+        sure = (min(sign * low, sign * high) >= 0.0 or max(sign * low, sign * high) <= 0.0) and abs(mean) > 3.0 * error
+        colour = GREY if not sure else BLUE if mean > 0.0 else VERMILION
         ax.plot([low, high], [row, row], color=colour, linewidth=1.6, solid_capstyle="butt")
         ax.plot([float(one.effect[place])], [row], "o", color=colour, markersize=3.5)
         best = float(one.rank_share.isel(change=place, rank=0))

@@ -42,8 +42,8 @@ _KINDS = {
 def figures(dataset: xr.Dataset) -> dict[str, Figure]:
     """Return the figures that suit a dataset by its axes, by name.
 
-    - A boundary, branches, a fit, a map of phases or a Reasoning Trap: "boundary", "branches", "fit", "map" or
-      "trap", and nothing else.
+    - A boundary, branches, a fit, a forecast, a predictive check, a map of phases or a Reasoning Trap: "boundary",
+      "branches", "fit", "forecast", "predictive", "map" or "trap", and nothing else.
     - Entropies of traces: "entropy", or one figure for each of the first 6 groups.
     - Two axes of numbers or more: "phase" and "outcomes" over the plane of executors and context window, or
       of the two longest; one axis: "outcomes" along it.
