@@ -3,20 +3,21 @@
 import numpy as np
 
 from entropyjax.inference.errors import InferenceError
+from entropyjax.inference.fisher import checked_curvature
 from entropyjax.inference.fit import Fit
-from entropyjax.inference.posterior import Posterior
+from entropyjax.inference.posterior import Posterior, normal_draws
 
 
 def laplace(fit: Fit, draws: int = 1000, seed: int = 0) -> Posterior:
-    """Return draws of the normal distribution at the maximum whose precision is the curvature there.
+    """Return draws of N(z, H^-1): z the scores at the maximum, H the curvature of minus the log posterior there.
 
-    **Raises:** `InferenceError` if the curvature is not positive in every direction.
+    **Raises:** `InferenceError` if the curvature is not positive in every direction, or says too much because the
+    likelihood is a composite one.
     """
-    values, vectors = np.linalg.eigh(np.where(np.isfinite(fit.hessian), fit.hessian, 0.0))
-    if values[0] <= 0.0:
+    if fit.problem.composite:
         raise InferenceError(
-            "The posterior does not curve down in every direction at its maximum, so that Laplace's approximation has "
-            "no meaning; take more starts, or draw the posterior by a bootstrap or NUTS."
+            "The likelihood is a composite one, whose curvature says too much, so that Laplace's approximation would "
+            "be too sure; take the posterior 'godambe'."
         )
-    normal = np.random.default_rng(seed).standard_normal((draws, len(values)))
-    return Posterior(fit.problem, fit.scores + (normal / np.sqrt(values)) @ vectors.T, "Laplace")
+    covariance = np.linalg.inv(checked_curvature(fit))
+    return Posterior(fit.problem, normal_draws(fit.scores, covariance, draws, seed), "Laplace")
