@@ -23,8 +23,8 @@ def godambe(fit: Fit, draws: int = 1000, seed: int = 0) -> Posterior:
 
     J is summed over tasks, whose entries may depend on each other in any way. The prior counts as one more observation,
     whose score has the variance I: where J is the information of the likelihood, the sandwich is Laplace's
-    approximation, and where the data say nothing it is the prior. Rows of marginal terms belong to no task; they count as
-    in `variability`.
+    approximation, and where the data say nothing it is the prior. Rows of marginal terms belong to no task; `variability`
+    says how they count.
 
     **Raises:** `InferenceError` if the curvature is not positive in every direction, or for fewer than `ENOUGH` tasks.
     """
@@ -47,10 +47,10 @@ def variability(fit: Fit) -> Float[np.ndarray, "size size"]:
     own, marginal = gradients[: len(problem.units)], gradients[len(problem.units) :]
     tasks = clusters(problem)
     bare = bool(np.any(own))
-    if bare and len(np.unique(tasks)) < ENOUGH:
+    number = len(np.unique(tasks))
+    if bare and number < ENOUGH:
         raise InferenceError(
-            f"{len(np.unique(tasks))} tasks are too few for a variance over tasks; take {ENOUGH} or more, or the posterior "
-            "'nuts'."
+            f"{number} tasks are too few for a variance over tasks; take {ENOUGH} or more, or the posterior 'nuts'."
         )
     total = _between(own, tasks) if bare else np.zeros((problem.layout.size,) * 2)
     if not len(marginal):

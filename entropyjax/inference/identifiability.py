@@ -111,11 +111,8 @@ def _lines(found: Identifiability) -> Iterator[str]:
         f"something of {some}, and leave {open_} to the prior (more than {LEFT:.0%})."
     )
     if found.best.left < LEFT:
-        yield (
-            f"Known best: {found.best}, to {np.sqrt(found.best.left):.1%} of the prior's standard deviation."
-            if len(found.best.names) > 1
-            else f"Known best: {found.best.names[0]}, to {np.sqrt(found.best.left):.1%} of its prior standard deviation."
-        )
+        what = found.best if len(found.best.names) > 1 else found.best.names[0]
+        yield f"Known best: {what}, to {np.sqrt(found.best.left):.1%} of the prior's standard deviation."
     for one in found.unresolved:
         yield _told(one)
     yield from _correlated(found.information)
@@ -138,8 +135,8 @@ def _correlated(found: Information) -> Iterator[str]:
     correlation = found.covariance / np.outer(deviation, deviation)
     for a, b in zip(*np.triu_indices(len(deviation), 1), strict=True):
         if abs(correlation[a, b]) > _TIGHT:
-            way = "rise together" if correlation[a, b] > 0.0 else "trade off"
-            yield f"In the posterior {found.names[a]} and {found.names[b]} {way} (correlation {correlation[a, b]:+.2f})."
+            pair, way = f"{found.names[a]} and {found.names[b]}", "together" if correlation[a, b] > 0.0 else "apart"
+            yield f"In the posterior {pair} move {way} (correlation {correlation[a, b]:+.2f})."
 
 
 def _listed(names: list[str] | tuple[str, ...]) -> str:
