@@ -17,9 +17,9 @@ Entries = Callable[[Float[Array, " size"]], Float[Array, " entries"]]
 class Options(NamedTuple):
     """How far each start is taken.
 
-    **Attributes:** `descent`: steps of Adam; `rate`: its first learning rate, in prior standard deviations; `polish`:
-    steps of Levenberg-Marquardt in each of two rounds; `newton`: Newton steps; `tolerance`: a start has converged when
-    a Newton step would raise the log posterior by less, in nat.
+    **Attributes:** `descent`: steps of Adam, 0 for starts that are near; `rate`: its first learning rate, in prior
+    standard deviations; `polish`: steps of Levenberg-Marquardt in each of two rounds; `newton`: Newton steps;
+    `tolerance`: a start has converged when a Newton step would raise the log posterior by less, in nat.
     """
 
     descent: int = 150
@@ -30,6 +30,9 @@ class Options(NamedTuple):
 
 
 DEFAULTS = Options()
+
+NEAR = Options(descent=0, polish=10, newton=4)
+"""For starts near a maximum, as those are that a fit has found."""
 
 
 class Maximum(NamedTuple):
@@ -120,6 +123,8 @@ def _better(loss: Callable[[Array], Array], old: Array, new: Array) -> Array:
 
 
 def _descend(loss: Callable[[Array], Array], start: Array, options: Options) -> Array:
+    if options.descent == 0:
+        return start
     rule = optax.chain(
         optax.clip_by_global_norm(10.0), optax.adam(optax.cosine_decay_schedule(options.rate, options.descent, 0.05))
     )
