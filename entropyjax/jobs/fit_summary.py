@@ -6,10 +6,8 @@ from typing import Any
 
 import xarray as xr
 
+from entropyjax.inference.draws import WIDE
 from entropyjax.models import MODELS
-
-WIDE = 0.8
-"""An interval that is wider than this share of the prior's has learnt hardly anything."""
 
 
 def summarise_fit(dataset: xr.Dataset) -> str:
