@@ -11,7 +11,9 @@ from hypothesis import given, strategies as st
 from entropyjax.models import MODELS, Interval, combine, project
 from entropyjax.params import ParameterError, UnknownNameError, cast
 
-NAMES = MODELS.names()
+TWINS = ("linear", "saturating")
+"""What these compile is what the constant entropy does, but for a line of the drift that has tests of its own."""
+NAMES = [pytest.param(name, marks=pytest.mark.slow) if name in TWINS else name for name in MODELS]
 LANES = 64
 LARGEST = 16.0
 SEEDS = st.integers(0, 2**32 - 1)

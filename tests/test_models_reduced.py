@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +17,7 @@ from entropyjax.io.config import ConfigError, load
 from entropyjax.jobs import summarise, sweep
 from entropyjax.jobs.build import build_ensemble
 from entropyjax.models import MODELS, RestError, Star, held_entropy, resting_entropy
-from entropyjax.models.reduced import AbstractReduced
+from entropyjax.models.reduced import AbstractReduced, ReducedState
 from entropyjax.params import OrchestratorParams, cast
 from entropyjax.results import Outcome
 from entropyjax.solve import METHODS, Grid, solve
@@ -32,6 +33,7 @@ TOLERANCE = {jnp.float64: 2e-8, jnp.float32: 1e-4}
 BOTH = pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
 HELD = {"executor_tokens": 0.0, "reasoning_tokens": 0.0, "compaction_rate": 0.0}
 """Nothing flows in and nothing is forgotten: the load stays."""
+QUICK = {"horizon": 64.0, "precision": "float64", "path": "scan", "check_share": 0.0, "step": 0.5}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -76,16 +78,20 @@ def load_of(p, c):
 # --- Closed forms --------------------------------------------------------------------------------------------
 
 
+LEVELS = np.array([0.62, 0.1, 0.9])
+
+
+def test_a_constant_stays_and_a_line_is_straight():
+    assert np.all(run("constant", initial_normalised_entropy=LEVELS)[0] == LEVELS[:, None])
+    got = run("linear", initial_normalised_entropy=LEVELS, entropy_slope=-0.003)[0]
+    np.testing.assert_allclose(got, LEVELS[:, None] - 0.003 * TIMES, rtol=1e-12)
+
+
 @BOTH
-def test_nulls_are_what_they_say(dtype):
-    level = np.array([0.62, 0.1, 0.9])
-    got = run("constant", dtype, initial_normalised_entropy=level)[0]
-    assert np.all(got == level.astype(dtype)[:, None])
-    got = run("linear", dtype, initial_normalised_entropy=level, entropy_slope=-0.003)[0]
-    np.testing.assert_allclose(got, level[:, None] - 0.003 * TIMES, atol=TOLERANCE[dtype])
+def test_the_saturating_entropy_is_exponential(dtype):
     ends = {"final_normalised_entropy": 0.7, "relaxation_time": 6.0}
-    got = run("saturating", dtype, initial_normalised_entropy=level, **ends)[0]
-    np.testing.assert_allclose(got, 0.7 + (level[:, None] - 0.7) * np.exp(-TIMES / 6.0), atol=TOLERANCE[dtype])
+    got = run("saturating", dtype, initial_normalised_entropy=LEVELS, **ends)[0]
+    np.testing.assert_allclose(got, 0.7 + (LEVELS[:, None] - 0.7) * np.exp(-TIMES / 6.0), atol=TOLERANCE[dtype])
 
 
 @BOTH
@@ -157,7 +163,10 @@ def test_a_fall_that_comes_to_rest_has_no_horizon(dtype):
     events = run("saturating", dtype, relaxation_time=time, final_normalised_entropy=0.123)[1].events
     assert np.all(np.isinf(events.horizon_time))
     np.testing.assert_allclose(events.focus_time, time * np.log(0.877 / 0.377), rtol=1e-4)
-    assert np.all(np.isinf(run("constant", dtype, initial_normalised_entropy=0.4)[1].events.horizon_time))
+
+
+def test_a_constant_has_no_horizon():
+    assert np.all(np.isinf(run("constant", initial_normalised_entropy=0.4)[1].events.horizon_time))
 
 
 def test_the_first_minimum_of_a_swing_is_its_horizon():
@@ -171,28 +180,22 @@ def test_the_first_minimum_of_a_swing_is_its_horizon():
 # --- The closure on one gap, and the ends --------------------------------------------------------------------
 
 
-@functools.cache
-def observer(name, dtype):
-    model = MODELS.get(name)()
+def observed(h, dtype, **values):
+    """Return the observables of the line at h, and their slopes by it."""
+    model, h = MODELS.get("linear")(), jnp.asarray(h, dtype)
+    params = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, h.shape), cast(model.params(**values), dtype))
 
-    def one(h, params):
-        state = model.initial_state(params)._replace(normalised_entropy=h)
-        return model.observe(state, params)
+    def both(h, params):
+        return jax.jvp(lambda h: model.observe(ReducedState(h), params), (h,), (jnp.ones_like(h),))
 
-    def seen(h, params):
-        return jax.vmap(one)(h, params), jax.vmap(jax.jacrev(one))(h, params)
-
-    return lambda h, **values: jax.jit(seen)(
-        jnp.asarray(h, dtype),
-        jax.tree.map(lambda leaf: np.broadcast_to(leaf, np.shape(h)), cast(model.params(**values), dtype)),
-    )
+    return jax.jit(jax.vmap(both))(h, params)
 
 
 def test_the_closure_is_the_stars_choice():
     """The star at this focus has the same q, S, H and h."""
     rng = np.random.default_rng(0)
     h, n, phi = rng.uniform(1e-6, 1.0 - 1e-6, 200), rng.uniform(2.0, 40.0, 200), rng.uniform(0.1, 1.0, 200)
-    seen, _ = observer("constant", jnp.float64)(h, n_agents=n, roster_similarity=phi)
+    seen, _ = observed(h, jnp.float64, n_agents=n, roster_similarity=phi)
     rivals = phi * (n - 1.0)
     q, entropy, same = systems.choice(np.asarray(seen["focus"]), rivals)
     np.testing.assert_allclose(seen["right_probability"], q, rtol=1e-12)
@@ -205,7 +208,7 @@ def test_the_closure_is_the_stars_choice():
 @BOTH
 def test_what_passes_an_end_stays_there(dtype):
     """Observed are 0 and ln N, exactly, with a finite choice; H has the slope ln N at the ends and none beyond."""
-    seen, slopes = observer("linear", dtype)(np.array([-0.4, 0.0, 1.0, 1.7]))
+    seen, slopes = observed([-0.4, 0.0, 1.0, 1.7], dtype)
     most = float(np.asarray(jnp.log1p(jnp.asarray(7.0, dtype))))
     assert np.asarray(seen["entropy"], float).tolist() == [0.0, 0.0, most, most]
     np.testing.assert_allclose(seen["right_probability"], [1.0, 1.0, 0.125, 0.125], rtol=1e-6)
@@ -232,29 +235,39 @@ def test_observables_and_parameters_that_are_the_stars_are_declared_once():
 # --- Through the layers above ----------------------------------------------------------------------------------
 
 
-def test_a_sweep_over_reduced_models_end_to_end():
-    """As an ODE without being told; from h = 0.1 the balance is lost where it would rest above 1/2."""
+def test_a_sweep_of_the_balance_end_to_end():
+    """As an ODE without being told; from h = 0.1 the focus is lost where the balance would rest above 1/2."""
     config = {
-        "run": {"horizon": 64.0, "precision": "float64", "path": "scan", "check_share": 0.0, "step": 0.5},
+        "model": {"name": "balance"},
+        "run": QUICK,
         "params": {"initial_normalised_entropy": 0.1},
         "axes": [
-            {"path": "model.name", "values": ["balance", "constant"]},
             {"path": "params.n_agents", "values": [4, 64]},
+            {"path": "params.context_window", "values": [24.0, 96.0]},
         ],
     }
     data = sweep(config)
     p = values_of("balance")
-    for n in (4, 64):
-        pressure = 0.5 * load_of(p | {"n_agents": n}, context(p, 64.0))
-        here = data.sel(n_agents=n)
+    for n, window in itertools.product((4, 64), (24.0, 96.0)):
+        pressure = 0.5 * load_of(p | {"n_agents": n, "context_window": window}, context(p, 64.0))
+        here = data.sel(n_agents=n, context_window=window)
         # The context moves so slowly that h is close to where it would rest.
-        assert abs(float(here.mean_normalised_entropy[0, -1]) - pressure / (0.5 + pressure)) < 0.01
-        assert here.collapse_probability.values.tolist() == [float(pressure > 0.5), 0.0]
-        np.testing.assert_allclose(here.mean_entropy[1], 0.1 * np.log(n), rtol=1e-12)
-    # What a model does not have is absent, and where nothing is resolved there is nothing to be the best at.
-    assert not {"resolution_time_mean", "mean_progress", "mean_context"} & set(data) and "model_axis" not in data.attrs
+        assert abs(float(here.mean_normalised_entropy[-1]) - pressure / (0.5 + pressure)) < 0.01
+        assert float(here.collapse_probability) == float(pressure > 0.5)
+    # What a model does not have is absent.
+    assert not {"resolution_time_mean", "mean_progress"} & set(data)
     assert all(np.all(np.isfinite(data[name])) for name in data if name.startswith("mean_"))
     assert "follows no task: its runs are never resolved" in summarise(data)
+
+
+@pytest.mark.slow
+def test_a_sweep_over_models_of_which_one_has_no_task_is_no_contest():
+    """Where nothing can be resolved there is nothing to be the best at; what they share is there."""
+    axes = [{"path": "model.name", "values": ["star", "constant"]}, {"path": "params.n_agents", "values": [4, 64]}]
+    data = sweep({"run": QUICK | {"dynamics": "ode"}, "axes": axes})
+    assert "model_axis" not in data.attrs
+    assert not {"resolution_time_mean", "mean_progress", "mean_context"} & set(data)
+    np.testing.assert_allclose(data.mean_entropy[1, :, -1], 0.3 * np.log([4.0, 64.0]), rtol=1e-12)
     assert "over 2 model x 2 n_agents cells" in summarise(data)
 
 

@@ -35,13 +35,13 @@ def test_hazards_make_up_the_survival(dtype):
     """S(T) is the product of what each step leaves; k = 1 is a constant hazard."""
     steps = jnp.arange(1.0, 31.0, dtype=dtype)
     eps = float(jnp.finfo(dtype).eps)
-    for shape in (0.5, 1.0, 3.0):
-        hazard = inf.weibull_hazard(jnp.asarray(15.0, dtype), jnp.asarray(shape, dtype), steps)
-        left = jnp.sum(jnp.log1p(-hazard))
-        assert hazard.dtype == dtype
-        np.testing.assert_allclose(left, inf.weibull_log_survival(15.0, shape, steps[-1]), rtol=64.0 * eps)
-    constant = inf.weibull_hazard(jnp.asarray(15.0, dtype), jnp.asarray(1.0, dtype), steps)
-    np.testing.assert_allclose(constant, -np.expm1(-1.0 / 15.0), rtol=32.0 * eps)
+    scale, shape = jnp.asarray(15.0, dtype), jnp.asarray([[0.5], [1.0], [3.0]], dtype)
+    hazard = jax.jit(inf.weibull_hazard)(scale, shape, steps[None, :])
+    assert hazard.dtype == dtype
+    left = np.log1p(-np.asarray(hazard)).sum(axis=1)
+    expected = jax.jit(inf.weibull_log_survival)(scale, shape, steps[None, :])[:, -1]
+    np.testing.assert_allclose(left, expected, rtol=64.0 * eps)
+    np.testing.assert_allclose(hazard[1], -np.expm1(-1.0 / 15.0), rtol=32.0 * eps)
 
 
 def test_gradients_are_finite_from_the_first_step_on():
@@ -51,4 +51,4 @@ def test_gradients_are_finite_from_the_first_step_on():
         hazards = inf.weibull_hazard(scale, shape, steps[1:]) + inf.constant_hazard(probability, steps[1:])
         return jnp.sum(laws) + jnp.sum(jnp.log(hazards))
 
-    assert np.all(np.isfinite(jax.grad(total, argnums=(0, 1, 2))(5.0, 0.7, 0.1)))
+    assert np.all(np.isfinite(jax.jit(jax.grad(total, argnums=(0, 1, 2)))(5.0, 0.7, 0.1)))
