@@ -1,32 +1,23 @@
 """Laplace's approximation of the posterior."""
 
 import numpy as np
-from jaxtyping import Float
 
 from entropyjax.inference.errors import InferenceError
+from entropyjax.inference.fisher import checked_curvature
 from entropyjax.inference.fit import Fit
-from entropyjax.inference.posterior import Posterior
-
-
-def curvature(fit: Fit) -> tuple[Float[np.ndarray, " size"], Float[np.ndarray, "size size"]]:
-    """Return the eigenvalues and eigenvectors of the curvature of minus the log posterior at the maximum.
-
-    **Raises:** `InferenceError` if one of them is not positive.
-    """
-    values, vectors = np.linalg.eigh(np.where(np.isfinite(fit.hessian), fit.hessian, 0.0))
-    if values[0] <= 0.0:
-        raise InferenceError(
-            "The posterior does not curve down in every direction at its maximum, so that its curvature gives no "
-            "intervals; take more starts, or narrow the priors."
-        )
-    return values, vectors
+from entropyjax.inference.posterior import Posterior, normal_draws
 
 
 def laplace(fit: Fit, draws: int = 1000, seed: int = 0) -> Posterior:
-    """Return draws of the normal distribution at the maximum whose precision is the curvature there.
+    """Return draws of N(z, H^-1): z the scores at the maximum, H the curvature of minus the log posterior there.
 
-    **Raises:** `InferenceError` if the curvature is not positive in every direction.
+    **Raises:** `InferenceError` if the curvature is not positive in every direction, or says too much because the
+    likelihood is a composite one.
     """
-    values, vectors = curvature(fit)
-    normal = np.random.default_rng(seed).standard_normal((draws, len(values)))
-    return Posterior(fit.problem, fit.scores + (normal / np.sqrt(values)) @ vectors.T, "Laplace")
+    if fit.problem.composite:
+        raise InferenceError(
+            "The likelihood is a composite one, whose curvature says too much, so that Laplace's approximation would "
+            "be too sure; take the posterior 'godambe'."
+        )
+    covariance = np.linalg.inv(checked_curvature(fit))
+    return Posterior(fit.problem, normal_draws(fit.scores, covariance, draws, seed), "Laplace")

@@ -66,6 +66,13 @@ class Block(NamedTuple):
         """Names of its values."""
         return tuple(f"{self.spec.name}[{name}]" if name else self.spec.name for name in self.levels)
 
+    @property
+    def coordinates(self) -> tuple[str, ...]:
+        """Names of its places in the vector."""
+        name = self.spec.name
+        own = (f"the mean of {name}", f"the spread of {name}") if self.free.pooled else ()
+        return (*own, *self.labels)
+
 
 class Layout(NamedTuple):
     """Free parameters as one vector of standard scores, and the values that stay.
@@ -89,6 +96,11 @@ class Layout(NamedTuple):
     def labels(self) -> tuple[str, ...]:
         """Names of the free values, group by group; hyperparameters of pooled ones left out."""
         return tuple(label for block in self.blocks for label in block.labels)
+
+    @property
+    def coordinates(self) -> tuple[str, ...]:
+        """Names of the scores: those of the free values, and of the common mean and the spread of pooled ones."""
+        return tuple(name for block in self.blocks for name in block.coordinates)
 
     def natural(self, scores: Float[Array, " size"]) -> Float[Array, " labels"]:
         """Return the free values in their units, in the order of `labels`."""

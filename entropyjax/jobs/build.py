@@ -62,7 +62,8 @@ def random_key(seed: int) -> jax.Array:
 
 def _grid(config: SweepConfig, params: Any) -> Grid:
     run = config.run
-    step = float(params.step_size) if run.step is None else run.step
+    # Agents without a micro-step of their own take whole steps.
+    step = float(getattr(params, "step_size", 1.0)) if run.step is None else run.step
     return Grid.with_step(run.horizon, run.save_intervals, step)
 
 

@@ -5,6 +5,7 @@ from entropyjax.ensemble import EnsembleError
 from entropyjax.inference import InferenceError
 from entropyjax.io.config import ConfigError
 from entropyjax.io.store import StoreError
+from entropyjax.models import RestError
 from entropyjax.params import ParameterError, UnknownNameError
 from entropyjax.stability import ContinuationError
 from entropyjax.traces import TraceError
@@ -21,6 +22,7 @@ USER_ERRORS = (
     EnsembleError,
     AgentError,
     ParameterError,
+    RestError,
     UnknownNameError,
     ContinuationError,
     InferenceError,

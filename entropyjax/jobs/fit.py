@@ -12,7 +12,7 @@ from entropyjax.inference.bookkeeping import bookkeeping
 from entropyjax.inference.course import has_agents
 from entropyjax.inference.errors import InferenceError
 from entropyjax.inference.fit import fit
-from entropyjax.inference.held_out import HeldOut, held_out_steps, held_out_tasks
+from entropyjax.inference.held_out import HeldOut, folds_of_tasks, held_out_steps, held_out_tasks, until
 from entropyjax.inference.observe import default_free, observe
 from entropyjax.inference.parameters import Free
 from entropyjax.inference.problem import Problem, make_problem, parameters
@@ -103,6 +103,10 @@ def fit_traces(traces: TraceSet, spec: FitSpec = FitSpec(), progress: Progress |
 
 def _fitted(traces: TraceSet, spec: FitSpec, tell: Progress) -> xr.Dataset:
     problem = problem_of(traces, spec)
+    if spec.folds:
+        folds_of_tasks(problem.units.task, spec.folds)
+    if spec.cut is not None:
+        until(problem, spec.cut)
     parts = 2 + spec.folds + (spec.cut is not None)
     tell(0, parts, "starts")
     found = fit(problem, starts=spec.starts, seed=spec.seed)

@@ -121,12 +121,13 @@ def _courses(fit: Fit, posterior: Posterior, ends: np.ndarray) -> dict[str, Any]
     problem = fit.problem
     lane = problem.units.condition if problem.context is not None else np.arange(len(problem.units.conditions))
     count = len(problem.units.conditions)
+    lanes = np.bincount(lane).astype(fit.scores.dtype)[:, None]
 
     @jax.jit
     def expected(scores: Any) -> dict[str, Any]:
         mean = problem.mean_choice(scores)
         kinds = {"entropy": mean.entropy, "collision": mean.collision}
-        return {name: jax.ops.segment_sum(v, lane, count) / np.bincount(lane)[:, None] for name, v in kinds.items()}
+        return {name: jax.ops.segment_sum(v, lane, count) / lanes for name, v in kinds.items()}
 
     best = expected(jnp.asarray(fit.scores))
     band = jax.vmap(expected)(jnp.asarray(posterior.scores[:_SHOWN]))

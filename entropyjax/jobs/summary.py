@@ -37,6 +37,8 @@ _KINDS: Mapping[str, tuple[Callable[[xr.Dataset], str], Callable[[xr.Dataset], d
 }
 """Summary and record of datasets by the attribute `kind`; others are sweeps."""
 
+_NO_TASK = "There is a model here that follows no task: its runs are never resolved, whatever they do."
+
 
 def summarise(dataset: xr.Dataset) -> str:
     """Return what a result says, with its sampling and discretisation errors, in a few lines."""
@@ -44,6 +46,7 @@ def summarise(dataset: xr.Dataset) -> str:
         return _KINDS[dataset.attrs["kind"]][0](dataset)
     config = json.loads(dataset.attrs["config"])
     lines = [_headline(dataset, config), _outcomes(dataset), _errors(dataset)]
+    lines += [] if "resolution_time_mean" in dataset else [_NO_TASK]
     lines += summarise_contest(dataset) if is_contest(dataset) else []
     failed = int(dataset.failure_count.sum() - dataset.failure_count.sel(failure="none").sum())
     if failed:

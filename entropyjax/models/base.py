@@ -16,6 +16,10 @@ State = Any
 """A NamedTuple of arrays, one field per component; fields hold one lane, never a batch."""
 
 
+class RestError(NotImplementedError):
+    """A model that does not say where it comes to rest was asked for fixed points."""
+
+
 class Interval(NamedTuple):
     """Range of a state component; the stochastic paths project onto it and count the projections."""
 
@@ -58,10 +62,6 @@ class AbstractModel(eqx.Module):
         """Return dy/dt, each component in its unit per step."""
 
     @abc.abstractmethod
-    def diffusion(self, t: Scalar, state: State, params: Any) -> tuple[State, ...]:
-        """Return the Ito diffusion, one state per Wiener process; `None` marks a component that is zero."""
-
-    @abc.abstractmethod
     def focus_signal(self, params: Any, level: Scalar | float) -> Callable[[State], Scalar]:
         """Return g(y), positive exactly where the orchestrator is focused: h < `level` and x > 0."""
 
@@ -69,9 +69,35 @@ class AbstractModel(eqx.Module):
     def entropy_trend(self, state: State, params: Any) -> Scalar:
         """Return a quantity with the sign of the ODE's dH/dt; its upward zero is the cognitive horizon."""
 
-    @abc.abstractmethod
-    def progress(self, state: State) -> Scalar:
-        """Return s, the resolved share of the task."""
+    def diffusion(self, t: Scalar, state: State, params: Any) -> tuple[State, ...]:
+        """Return the Ito diffusion, one state per Wiener process; `None` marks a component that is zero.
+
+        A model that does not define it has no noise, and runs as an ODE alone.
+        """
+        del t, state, params
+        return ()
+
+    def progress(self, state: State) -> Scalar | None:
+        """Return s, the resolved share of the task.
+
+        A model that does not define it follows no task: `None`, and its runs are never resolved.
+        """
+        del state
+
+    @classmethod
+    def has_noise(cls) -> bool:
+        """Return whether the model has a diffusion."""
+        return cls.diffusion is not AbstractModel.diffusion
+
+    @classmethod
+    def has_rest(cls) -> bool:
+        """Return whether the model says where it comes to rest, so that its fixed points can be searched for."""
+        return cls.at_rest is not AbstractModel.at_rest
+
+    @classmethod
+    def has_progress(cls) -> bool:
+        """Return whether the model follows the task, so that its runs can be resolved."""
+        return cls.progress is not AbstractModel.progress
 
     def at_rest(self, context: Any, progress: Any, params: Any) -> State:
         """Return the state (focus, s, c) with the focus at rest at u(s, c), for a context and progress that are held.
@@ -79,9 +105,9 @@ class AbstractModel(eqx.Module):
         Fixed points are where its drift of the context vanishes too. For models whose focus relaxes at one rate to a
         target u(s, c), with a drift that is continuous; contexts of several levels must not act on each other.
 
-        **Raises:** `NotImplementedError` if the model has none.
+        **Raises:** `RestError` if the model has none.
         """
-        raise NotImplementedError(
+        raise RestError(
             f"{type(self).__name__} does not say where it comes to rest, so no fixed points are searched for: "
             "give it the method `at_rest`."
         )
