@@ -101,12 +101,16 @@ CHANCE_ENDINGS = _work(_chance_lane)
 def run_endings(ensemble: Ensemble, plan: Plan, progress: Callable[[int], None] = lambda done: None) -> Endings:
     """Return the endings of all cells, with a leading axis of cells.
 
-    **Arguments:** `plan`: one for `ENDINGS` or `CHANCE_ENDINGS`; `progress`: called with the number of trajectories done.
+    **Arguments:** `plan`: one for `ENDINGS` or `CHANCE_ENDINGS`; `progress`: called with the trajectories done so far.
     """
     parts = []
     for _, end, part in run_chunks(ensemble, plan, range(plan.chunks)):
         parts.append(part)
         progress(end * plan.block)
     items = jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
-    counts = [leaf.reshape(-1, plan.blocks, *leaf.shape[1:]).sum(axis=1) for leaf in items[:-1]]
-    return Endings(*counts, {name: fold_blocks(moments, plan.blocks) for name, moments in items.observables.items()})
+    moments = {name: fold_blocks(found, plan.blocks) for name, found in items.observables.items()}
+
+    def total(leaf: np.ndarray) -> np.ndarray:
+        return leaf.reshape(-1, plan.blocks, *leaf.shape[1:]).sum(axis=1)
+
+    return jax.tree.map(total, items._replace(observables=None))._replace(observables=moments)

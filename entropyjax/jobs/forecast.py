@@ -20,9 +20,10 @@ from entropyjax.inference.effect import SPREAD
 from entropyjax.inference.posterior import Posterior
 from entropyjax.io import provenance
 from entropyjax.io.store import SCHEMA_VERSION, check_target, write_result
+from entropyjax.jobs.advice_data import Moved, advice
 from entropyjax.jobs.engine import Engine
 from entropyjax.jobs.errors import JobError
-from entropyjax.jobs.forecast_data import KIND, OBJECTIVES, QUANTILES, advice, outlook, shares
+from entropyjax.jobs.forecast_data import KIND, OBJECTIVES, QUANTILES, outlook, shares
 from entropyjax.jobs.forecast_runs import Runs, run_changes, tasks_of
 from entropyjax.jobs.forecast_summary import objective_of
 from entropyjax.jobs.posterior_draws import draws_of
@@ -30,7 +31,7 @@ from entropyjax.models import MODELS, AbstractModel, Star
 from entropyjax.params import OrchestratorParams
 from entropyjax.phase.changes import TOPOLOGY, Change, changed, small_changes
 from entropyjax.results import Failure, Outcome, describe
-from entropyjax.solve import Criteria
+from entropyjax.solve.events import Criteria
 
 Progress = Callable[[int, int, str], None]
 """Called as progress(runs done, runs in all, what is going on)."""
@@ -104,10 +105,6 @@ def _check(model: AbstractModel, horizon: int, replicates: int) -> None:
 
 def _has_agents(model: AbstractModel) -> bool:
     return micro_step.dispatch(type(model)) is not micro_step.dispatch(object)
-
-
-Moved = tuple[Change, np.ndarray, np.ndarray]
-"""A change, and the values of its parameter before and after it."""
 
 
 def _moved(model: AbstractModel, asked: Sequence[Change], columns: dict[str, Any]) -> tuple[list[Moved], list[str]]:

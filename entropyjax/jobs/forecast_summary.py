@@ -52,7 +52,7 @@ def verdict(dataset: xr.Dataset) -> Verdict:
     ranked = [int(place) for place in np.argsort(-gain) if np.isfinite(gain[place])]
     best = np.nan_to_num(one.rank_share.values[:, 0])
     helping = tuple(place for place in ranked if _helps(one, place, objective))
-    decided = bool(helping) and ranked[0] in helping and best[ranked[0]] >= DECIDED
+    decided = bool(helping and ranked[0] in helping and best[ranked[0]] >= DECIDED)
     return Verdict(objective, tuple(ranked), helping, decided, tuple(best.tolist()))
 
 
@@ -60,7 +60,7 @@ def _helps(one: xr.Dataset, place: int, objective: str) -> bool:
     sign = 1.0 if objective == "resolved" else -1.0
     ends = sign * one.effect_interval.values[place]
     mean, error = sign * float(one.effect[place]), float(one.effect_error[place])
-    return min(ends) >= 0.0 and mean >= MATTERS and mean >= _SIGMAS * error
+    return bool(min(ends) >= 0.0 and mean >= max(MATTERS, _SIGMAS * error))
 
 
 def summarise_forecast(dataset: xr.Dataset) -> str:
@@ -72,8 +72,8 @@ def _outlook(dataset: xr.Dataset) -> Iterator[str]:
     attrs = dataset.attrs
     runs = int(dataset.outcome_count.sum())
     yield (
-        f"Forecast of {attrs['condition']} ({attrs['model']}): {attrs['draws']} draws ({attrs['method']}), {runs:,} runs "
-        f"of agents over {attrs['horizon']} steps, seed {attrs['seed']}. Brackets hold 90%."
+        f"Forecast of {attrs['condition']} ({attrs['model']}): {attrs['draws']} draws ({attrs['method']}), {runs:,} "
+        f"runs of agents over {attrs['horizon']} steps, seed {attrs['seed']}. Brackets hold 90%."
     )
     low, high = dataset.outcome_simulation.sel(outcome="collapsed").values
     yield (
@@ -85,7 +85,7 @@ def _outlook(dataset: xr.Dataset) -> Iterator[str]:
     times = dataset.collapsed_time_quantile
     if bool(times.notnull().all()):
         early, half, late = (float(times.sel(quantile=level)) for level in (0.05, 0.5, 0.95))
-        yield f"Runs that collapse do so at step {half:g} in the median, nine tenths of them from {early:g} to {late:g}."
+        yield f"Runs that collapse do so at step {half:g} in the median, nine tenths from {early:g} to {late:g}."
     yield _horizon(dataset)
     failed = int(dataset.failure_count.sum() - dataset.failure_count.sel(failure="none"))
     if failed:
@@ -108,7 +108,7 @@ def _horizon(dataset: xr.Dataset) -> str:
 def _advice(dataset: xr.Dataset) -> Iterator[str]:
     found = verdict(dataset)
     one = dataset.sel(objective=found.objective)
-    yield f"What changes do to {_WORDS[found.objective]}, by gain for each 10% of change; same draws, same random numbers:"
+    yield f"What changes do to {_WORDS[found.objective]}, by gain for each 10% of change:"
     yield f"  {'change':24}{'effect':23}{'gain/10%':>9}{'per unit':>10}{'resolved':>10}  best in"
     yield from (_row(dataset, place, f"{found.best[place]:.0%}") for place in found.order)
     yield from (_row(dataset, place, "") for place in _topologies(dataset))
@@ -157,7 +157,8 @@ def _caveats(dataset: xr.Dataset) -> Iterator[str]:
     if attrs["steps_seen"] and attrs["horizon"] > attrs["steps_seen"]:
         yield f"The logs show {attrs['steps_seen']} steps of a run; what comes later is extrapolated by the model."
     if attrs["tasks"] > 1:
-        yield f"Tasks differ by {attrs['task_spread']:.2g} nat in the gap; the runs are of {attrs['tasks']} tasks in equal parts."
+        spread, tasks = attrs["task_spread"], attrs["tasks"]
+        yield f"Tasks differ by {spread:.2g} nat in the gap; the runs are of {tasks} tasks in equal parts."
     yield from json.loads(attrs["left_out"])
 
 

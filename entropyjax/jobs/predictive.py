@@ -48,8 +48,8 @@ def predictive_check(
     their own where one was fitted. Of both the same is computed, step by step: the share of pairs with a common history
     that agree, the tokens that a step adds, the share of errors, the share of runs that have succeeded.
 
-    **Arguments:** `source`, `condition`: as in `forecast`; `draws`: logs that are simulated at most; `first`: first step
-    at which runs can differ, by default told from the logs; all before it dispatch alike.
+    **Arguments:** `source`, `condition`: as in `forecast`; `draws`: logs that are simulated at most; `first`: first
+    step at which runs can differ, by default told from the logs; all before it dispatch alike.
 
     **Raises:** `JobError` for a model without logs, or runs without the condition, and others with a sentence each.
     """

@@ -11,7 +11,6 @@ from entropyjax.inference.groups import groups, histories
 from entropyjax.inference.terms import Agreement, Completions, Dispatches, Tokens
 from entropyjax.records import UNKNOWN, TraceSet
 
-
 KIND = "predictive"
 """Value of the attribute `kind` of a dataset that holds a predictive check."""
 

@@ -31,8 +31,8 @@ def forecast_figure(dataset: xr.Dataset) -> Figure:
 
     Left, the share of runs that have collapsed and that have been resolved by each step, and below it the mean of H,
     with bands of 90% over the posterior; the dashed line is the cognitive horizon, and beyond the dotted line the logs
-    show no steps. Right, the effect of each change with its interval of 90%, by gain for each 10%, and topologies below;
-    the number is the share of the draws in which the change is the best.
+    show no steps. Right, the effect of each change with its interval of 90%, by gain for each 10%, and topologies
+    below; the number is the share of the draws in which the change is the best.
 
     **Raises:** `PlotError` if the dataset holds no forecast.
     """

@@ -15,8 +15,10 @@ _HEIGHT = 1.7
 
 
 def predictive_figure(dataset: xr.Dataset) -> Figure:
-    """Draw each series over the steps: the median and band of 90% of the logs that the posterior foretells, and what
-    was observed, where it lies outside in another colour; over each the p-value of all steps together.
+    """Draw a predictive check on two columns, a panel for each series.
+
+    The band holds 90% of the logs that the posterior foretells, the line is their median. What was observed outside of
+    it has another colour. Over each panel stands the p-value of all steps together.
 
     **Raises:** `PlotError` if the dataset holds no predictive check.
     """

@@ -2,7 +2,6 @@
 
 import json
 import math
-from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -29,7 +28,7 @@ from entropyjax.jobs.forecast_summary import verdict
 from entropyjax.jobs.posterior_draws import draws_of
 from entropyjax.jobs.predictive_series import discrepancy, series_of, tail
 from entropyjax.jobs.summary import record
-from entropyjax.models import Star, Tree, context as ctx
+from entropyjax.models import LinearEntropy, Star, Tree, context as ctx
 from entropyjax.phase.changes import Change, changed, small_changes
 from entropyjax.phase.ranking import rank_shares
 from entropyjax.traces import simulated_traces
@@ -37,8 +36,8 @@ from entropyjax.traces import simulated_traces
 STAR = Star()
 SPECS = STAR.Params.specs()
 CHANGES = (
-    Change("context_window", 2.0),
-    Change("roster_tokens", 0.98),
+    Change("context_window", 1.25),
+    Change("roster_tokens", 0.75),
     Change("reasoning_scale", 1.25),
     Change("error_tokens", value=5.0),
     Change("reasoning_gain", 1.25),
@@ -56,7 +55,9 @@ def quick_compile():
 
 def made(size=1, widths=None, effects=None, model=STAR, **params):
     """Draws that are given: every parameter the same in all of them unless an array is given."""
-    values = {name: np.broadcast_to(params.get(name, spec.default), size) for name, spec in model.Params.specs().items()}
+    values = {
+        name: np.broadcast_to(params.get(name, spec.default), size) for name, spec in model.Params.specs().items()
+    }
     return ParameterDraws(model, model.Params(**values), effects or {}, widths or {}, "made up", "by hand", 20)
 
 
@@ -82,7 +83,7 @@ def foretold(spread):
 
 
 def test_a_posterior_that_is_a_point_is_a_plain_ensemble():
-    params = {"n_agents": 14.0, "resolution_rate": 0.15, "context_window": 70.0}
+    params = {"n_agents": 20.0, "resolution_rate": 0.15, "context_window": 64.0}
     criteria = ej.Criteria(progress_tolerance=0.05)
     options = {"horizon": 32, "replicates": 200, "seed": 5, "precision": "float64"}
     found = forecast(made(**params), changes=(), criteria=criteria, resolved="threshold", **options)
@@ -109,18 +110,18 @@ def test_what_does_nothing_has_an_effect_of_exactly_nothing(foretold):
 def test_the_change_that_helps_most_is_ranked_first(foretold):
     found = verdict(foretold)
     names = [str(name) for name in foretold.change.values]
-    assert found.objective == "unfocused" and names[found.order[0]] == "context_window +100%"
-    assert found.decided and names[found.helping[0]] == "context_window +100%"
+    assert found.objective == "unfocused" and names[found.order[0]] == "context_window +25%"
+    assert found.decided and names[found.helping[0]] == "context_window +25%"
     shares = foretold.rank_share.sel(objective="unfocused").values
     numbers = foretold.parameter.values != "topology"
     np.testing.assert_allclose(shares[numbers].sum(axis=1), 1.0, rtol=1e-12)
     assert np.isnan(shares[~numbers]).all()
-    one = foretold.sel(change="context_window +100%", objective="unfocused")
+    one = foretold.sel(change="context_window +25%", objective="unfocused")
     assert float(one.effect) < -0.1
-    # 100% more and 64 ktok more are the same change.
-    assert float(one.gain_per_tenth) == pytest.approx(-float(one.effect) / 10.0, rel=1e-12)
-    assert float(one.effect_per_unit) == pytest.approx(float(one.effect) / 64.0, rel=1e-12)
-    effects = foretold.effect.sel(change="context_window +100%")
+    # 25% of the window are 16 ktok.
+    assert float(one.gain_per_tenth) == pytest.approx(-float(one.effect) / 2.5, rel=1e-12)
+    assert float(one.effect_per_unit) == pytest.approx(float(one.effect) / 16.0, rel=1e-12)
+    effects = foretold.effect.sel(change="context_window +25%")
     assert float(effects.sel(objective="resolved")) > 0.0
 
 
@@ -129,10 +130,10 @@ def test_a_forecast_says_what_it_rests_on(foretold, tmp_path):
         "reasoning_gain +25% changes nothing: it is 0, and a share of nothing is nothing; give a value in its place."
     ]
     rests = dict(zip(foretold.change.values.tolist(), foretold.rests_on.values.tolist(), strict=True))
-    assert rests["context_window +100%"] == "effective_fraction rests on the prior"
+    assert rests["context_window +25%"] == "effective_fraction rests on the prior"
     text = summarise(foretold)
     assert "learnt hardly anything of effective_fraction" in text and "show 20 steps" in text
-    assert "context_window +100% is the best by far" in text and "5 tasks in equal parts" in text
+    assert "context_window +25% is the best by far" in text and "5 tasks in equal parts" in text
     told = json.loads(json.dumps(record(foretold)))
     assert told["advice"]["decided"] and told["rests_on"]["evidence"] == FITTED
     target = tmp_path / "forecast.zarr"
@@ -228,7 +229,8 @@ def test_a_fit_on_disk_holds_the_same_draws(problem, logs):
     one, other = draws_of(posterior, problem.units.conditions.names[0]), draws_of(dataset)
     for name, column in one.columns.items():
         np.testing.assert_array_equal(other.columns[name], column)
-    assert other.widths == pytest.approx(one.widths, rel=1e-9)
+    # Quantiles between two draws are taken on another scale.
+    assert other.widths == pytest.approx(one.widths, rel=1e-3)
     np.testing.assert_array_equal(other.effects["token_scale"], one.effects["token_scale"])
     assert (other.condition, other.method, other.steps, other.observed) == (one.condition, "by hand", 10, one.observed)
     with pytest.raises(JobError, match="'nobody' is not a condition"):
@@ -254,14 +256,14 @@ def test_a_posterior_file_is_a_population(spread, tmp_path):
     (tmp_path / "other.toml").write_text('population.evidence = {distribution = "normal", mean = 6.0, sd = 1.0}\n')
     with pytest.raises(ConfigError, match="is no posterior"):
         read_posterior(tmp_path / "other.toml")
-    with pytest.raises(ConfigError, match="effective_fraction has 20 values and population.evidence has 2"):
+    with pytest.raises(ConfigError, match=r"effective_fraction has 20 values and population\.evidence has 2"):
         ej.load(path, ["population.evidence.values=[5.0, 6.0]"])
 
 
 @pytest.mark.parametrize(
     ("source", "options", "words"),
     [
-        (made()._replace(model=SimpleNamespace(params=STAR.params)), {}, "has no agents, no progress and no context"),
+        (made(model=LinearEntropy()), {}, "LinearEntropy has no agents, no progress and no context"),
         (made(), {"horizon": 0}, "horizon = 0"),
     ],
 )
