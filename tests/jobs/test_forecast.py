@@ -24,10 +24,10 @@ from entropyjax.io.store import StoreError, open_result, write_result
 from entropyjax.jobs import JobError, forecast, predictive_check, summarise
 from entropyjax.jobs.fit_data import fit_dataset
 from entropyjax.jobs.forecast_runs import shifted, tasks_of
-from entropyjax.jobs.forecast_summary import verdict
 from entropyjax.jobs.posterior_draws import draws_of
 from entropyjax.jobs.predictive_series import discrepancy, series_of, tail
 from entropyjax.jobs.summary import record
+from entropyjax.jobs.verdict import verdict
 from entropyjax.models import LinearEntropy, Star, Tree, context as ctx
 from entropyjax.phase.changes import Change, changed, small_changes
 from entropyjax.phase.ranking import rank_shares
