@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import click
 
-from entropyjax.cli import bench, boundary, calibrate, catalogue, continuation, entropy, fit, phase, run, trap
+from entropyjax.cli import bench, boundary, calibrate, catalogue, continuation, diagnose, entropy, fit, phase, run, trap
 
 
 @click.group(epilog="Exit codes: 0 done, 1 the computation failed, 2 wrong usage or configuration, 130 interrupted.")
@@ -26,6 +26,8 @@ for command in (
     entropy.entropy,
     fit.fit,
     fit.compare,
+    diagnose.diagnose,
+    diagnose.check,
     run.plot,
     catalogue.models,
     catalogue.info,
