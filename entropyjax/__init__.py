@@ -163,6 +163,7 @@ __all__ = [
     "Grid",
     "JobError",
     "Lattice",
+    "Lens",
     "LinearEntropy",
     "Mesh",
     "Observed",
