@@ -1,0 +1,1 @@
+"""Orchestrators under test: scripted, simulated, and chat models."""
