@@ -8,11 +8,12 @@ from entropyjax.iwg.dice import Dice
 from entropyjax.iwg.difficulty import Difficulty
 from entropyjax.iwg.families import AbstractFamily, Field
 from entropyjax.iwg.instance import Executor
+from entropyjax.iwg.text import listed
 
-_HOUSES = (
+_HOUSES = listed(
     "Almanac Bureau Cabinet Depot Exchange Filing Gazette Hall Institute Junction Kiosk Lodge Mint Notary Office "
     "Post Quarter Registry Sheaf Tower Union Vault Wing Yard"
-).split()
+)
 
 
 @dataclasses.dataclass(frozen=True)

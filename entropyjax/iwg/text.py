@@ -11,8 +11,13 @@ def words(text: str) -> list[str]:
 
 
 def phrase(text: str) -> str:
-    """Return the words of a text between single blanks, so that `" b c " in phrase("A b-c")`."""
+    """Return the words of a text with a blank around each: `" b c "` stands in that of "A b-c"."""
     return f" {' '.join(words(text))} "
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """Return the parts of a text between blanks."""
+    return tuple(text.split())
 
 
 def says(text: str, value: str) -> bool:

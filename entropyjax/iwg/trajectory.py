@@ -42,8 +42,8 @@ class Scheduling:
 
     **Attributes:**
 
-    - `method`: where it comes from: log-probabilities of names, plans drawn again, the dispatches of the turn themselves,
-      or the orchestrator's own law (of those whose law is known).
+    - `method`: where it comes from: log-probabilities of names, plans drawn again, the dispatches of the turn
+      themselves, or the orchestrator's own law (of those whose law is known).
     - `probabilities`: by executor, summing to one; executors that are left out have none.
     - `valid_mass`: the probability that fell on names of the roster before it was normalised.
     """
@@ -123,8 +123,8 @@ class Step:
 class Turn:
     """One turn of the orchestrator: a plan and its dispatches.
 
-    `context` is what lay before it when it planned, `tokens` what the turn added, `reasoning` its own part of that, each
-    in single tokens. `problems` are updates of the board that could not be made.
+    `context` is what lay before it when it planned, `tokens` what the turn added, `reasoning` its own part of that,
+    each in single tokens. `problems` are updates of the board that could not be made.
     """
 
     plan: Plan

@@ -7,9 +7,10 @@ from typing import ClassVar
 from entropyjax.iwg.dice import Dice
 from entropyjax.iwg.families.base import AbstractFamily, Field, register
 from entropyjax.iwg.instance import Checkpoint
+from entropyjax.iwg.text import listed
 
 _ROWS = 4
-_GOODS = "anchors barrels candles drums felts gaskets hinges jugs kettles ladders nails oars pulleys rivets".split()
+_GOODS = listed("anchors barrels candles drums felts gaskets hinges jugs kettles ladders nails oars pulleys rivets")
 _SIGNS = {"surcharge": 1, "freight": 1, "levy": 1, "rebate": -1, "allowance": -1, "write-off": -1}
 
 
@@ -23,7 +24,7 @@ class Arithmetic(AbstractFamily):
     merge: ClassVar[Field] = Field("sum", "sums", "*", "number")
     receipt: ClassVar[Field] = Field("booking", "ledger", "*", "code")
     noise: ClassVar[tuple[str, ...]] = tuple(
-        f"Line {k + 1}: {_GOODS[k % 14]}, lot {101 + 13 * k}, {'open paid held void'.split()[k % 4]}, page {1 + k // 3}."
+        f"Line {k + 1}: {_GOODS[k % 14]}, lot {101 + 13 * k}, {listed('open paid held void')[k % 4]}, p. {1 + k // 3}."
         for k in range(60)
     )
 

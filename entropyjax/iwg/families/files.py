@@ -6,13 +6,14 @@ from typing import ClassVar
 from entropyjax.iwg.dice import Dice
 from entropyjax.iwg.families.base import AbstractFamily, Field, register
 from entropyjax.iwg.instance import Checkpoint
+from entropyjax.iwg.text import listed
 
-_STEM = (
-    "agenda budget charter draft essay forecast grant index journal ledger memo notes outline plan quota roster".split()
+_STEM = listed(
+    "agenda budget charter draft essay forecast grant index journal ledger memo notes outline plan quota roster"
 )
-_CODA = "amu beda coro dile fenu gavo hiru jolu kema lunu mopa nery olvi petu".split()
-_ENDING = "csv json md toml txt xml yaml".split()
-_FOLDER = "atlas basin cedar delta ember fjord grove heath inlet knoll".split()
+_CODA = listed("amu beda coro dile fenu gavo hiru jolu kema lunu mopa nery olvi petu")
+_ENDING = listed("csv json md toml txt xml yaml")
+_FOLDER = listed("atlas basin cedar delta ember fjord grove heath inlet knoll")
 _CALLS = {"copy": "copied", "archive": "archived", "bundle": "bundled"}
 
 
@@ -36,7 +37,7 @@ class Files(AbstractFamily):
     merge: ClassVar[Field] = Field("bundle", "packing", "*", "path")
     receipt: ClassVar[Field] = Field("digest", "hashing", "*", "digest")
     noise: ClassVar[tuple[str, ...]] = tuple(
-        f"-rw-r--r-- {120 + 17 * k} part{k:02d}.bak {'mon tue wed thu fri'.split()[k % 5]} week {1 + k % 52}"
+        f"-rw-r--r-- {120 + 17 * k} part{k:02d}.bak {listed('mon tue wed thu fri')[k % 5]} week {1 + k % 52}"
         for k in range(60)
     )
 

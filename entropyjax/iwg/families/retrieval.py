@@ -5,22 +5,23 @@ from typing import ClassVar
 
 from entropyjax.iwg.dice import Dice
 from entropyjax.iwg.families.base import AbstractFamily, Field, register
+from entropyjax.iwg.text import listed
 
-_FORE = (
-    "Alma Bero Cilia Doran Elke Farid Gesa Hanno Ilva Joren Kaja Ludek Mira Nilo Orla Pavo Ruta Selim Tova Ulf".split()
+_FORE = listed(
+    "Alma Bero Cilia Doran Elke Farid Gesa Hanno Ilva Joren Kaja Ludek Mira Nilo Orla Pavo Ruta Selim Tova Ulf"
 )
-_STEM = "Bran Corv Dask Fenn Garl Holm Ister Kald Lund Marr Norv Osk Pell Quar Renn Salv Torm Ulst Velt Wick".split()
-_PERSON = "ani bek dorf elli grim hart ino krev lund mora nes oul pek rado sen tis uka vik well zan".split()
-_CITY = "bourne by dal feld gate haven mouth nau port stad thorpe ville wald wyk".split()
-_TRADE = "Bearings Ceramics Dyes Engines Foundry Glass Instruments Looms Mills Optics Paper Ropes Seeds Tools".split()
-_ADJECTIVE = (
-    "Amber Bitter Crooked Distant Eleventh Fading Gilded Hollow Iron Lonely Quiet Restless Silent Winter".split()
+_STEM = listed("Bran Corv Dask Fenn Garl Holm Ister Kald Lund Marr Norv Osk Pell Quar Renn Salv Torm Ulst Velt Wick")
+_PERSON = listed("ani bek dorf elli grim hart ino krev lund mora nes oul pek rado sen tis uka vik well zan")
+_CITY = listed("bourne by dal feld gate haven mouth nau port stad thorpe ville wald wyk")
+_TRADE = listed("Bearings Ceramics Dyes Engines Foundry Glass Instruments Looms Mills Optics Paper Ropes Seeds Tools")
+_ADJECTIVE = listed(
+    "Amber Bitter Crooked Distant Eleventh Fading Gilded Hollow Iron Lonely Quiet Restless Silent Winter"
 )
-_NOUN = (
-    "Bridge Compass Dialogue Echo Garden Harbour Island Journey Lantern Mirror Orchard River Staircase Voyage".split()
+_NOUN = listed(
+    "Bridge Compass Dialogue Echo Garden Harbour Island Journey Lantern Mirror Orchard River Staircase Voyage"
 )
-_MUSEUM = "Clocks Coins Fans Ferns Gears Kites Knots Locks Maps Masks Moths Pipes Shells Stamps Tiles Toys".split()
-_OTHERS = "Aber Ebbo Iver Odda Usha Ymir".split()
+_MUSEUM = listed("Clocks Coins Fans Ferns Gears Kites Knots Locks Maps Masks Moths Pipes Shells Stamps Tiles Toys")
+_OTHERS = listed("Aber Ebbo Iver Odda Usha Ymir")
 
 
 @register("retrieval")
@@ -47,8 +48,8 @@ class Retrieval(AbstractFamily):
     merge: ClassVar[Field] = Field("joint file", "archive", "*", "code")
     receipt: ClassVar[Field] = Field("receipt", "registrar", "*", "code")
     noise: ClassVar[tuple[str, ...]] = tuple(
-        f"Entry {100 + 7 * k}: {_OTHERS[k % 6]}, {'north south east west'.split()[k % 4]} wing, "
-        f"{'on loan closed in order under review pending'.split()[k % 5]}, shelf {11 + k}."
+        f"Entry {100 + 7 * k}: {_OTHERS[k % 6]}, {listed('north south east west')[k % 4]} wing, "
+        f"{listed('on loan closed in order under review pending')[k % 5]}, shelf {11 + k}."
         for k in range(60)
     )
 
@@ -63,7 +64,7 @@ class Retrieval(AbstractFamily):
             case "city":
                 return f"{dice.pick(_STEM)}{dice.pick('aeio')}{dice.pick(_CITY)}"
             case "firm":
-                return f"{dice.pick(_STEM)}{dice.pick('ox um ar eg'.split())} {dice.pick(_TRADE)}"
+                return f"{dice.pick(_STEM)}{dice.pick(listed('ox um ar eg'))} {dice.pick(_TRADE)}"
             case "book":
                 return f"The {dice.pick(_ADJECTIVE)} {dice.pick(_NOUN)} of {dice.pick(_STEM)}{dice.pick('uy')}"
             case "museum":
