@@ -16,6 +16,7 @@ class Difficulty:
     - `similarity`: share of the other executors that differ from the right one in their desk alone, in [0, 1].
       A roster of few kinds of records has more of them than asked.
     - `output_tokens`: length of what an executor says, in tokens of four characters.
+    - `error_tokens`: how much longer the answer to a wrong request is.
     - `error_rate`: share of the marks at which something goes wrong first.
     - `extensions`: marks beyond the answer.
 
@@ -27,6 +28,7 @@ class Difficulty:
     width: int = 1
     similarity: float = 0.5
     output_tokens: int = 120
+    error_tokens: int = 0
     error_rate: float = 0.0
     extensions: int = 0
 
@@ -47,6 +49,7 @@ _RANGES = (
     ("width", 1, 50),
     ("similarity", 0.0, 1.0),
     ("output_tokens", 0, 100_000),
+    ("error_tokens", 0, 100_000),
     ("error_rate", 0.0, 1.0),
     ("extensions", 0, 50),
 )

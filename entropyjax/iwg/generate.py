@@ -42,7 +42,7 @@ def generate(
 def _instance(
     world: AbstractFamily, family: str, number: int, difficulty: Difficulty, seed: int, index: int
 ) -> Instance:
-    problems: tuple[str, ...] = ()
+    problems = ("",)
     for attempt in range(_ATTEMPTS):
         made = _drawn(world, family, difficulty, Dice(seed, number, index, attempt))
         problems = findings(made)

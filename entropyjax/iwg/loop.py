@@ -91,8 +91,8 @@ async def _turn(
     """Dispatch what was planned, one after the other, and let the orchestrator conclude from each answer."""
     board, problems = now.board.updated(plan.updates)
     state, history, steps = now.state, now.history, []
-    thought = rules.counter(plan.thought)
-    if plan.thought:
+    thought = rules.counter(plan.thought) if plan.usage.thought is None else round(plan.usage.thought)
+    if thought:
         history = (*history, Entry(plan.thought, thought))
     for dispatch in plan.dispatches:
         state, seen = environment.answer(state, dispatch, now.state)

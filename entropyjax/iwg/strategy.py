@@ -16,4 +16,7 @@ STRATEGIES: tuple[Strategy, ...] = (*_CUES, "other")
 def strategy_of(action: str) -> Strategy:
     """Return the class of a recovery that is told in words; `other` if none of the cues stands in it."""
     text = action.lower()
-    return next((name for name, cues in _CUES.items() if any(cue in text for cue in cues)), "other")
+    for name, cues in _CUES.items():
+        if any(cue in text for cue in cues):
+            return name
+    return "other"

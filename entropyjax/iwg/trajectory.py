@@ -26,13 +26,14 @@ ORCHESTRATOR_FAULTS: tuple[Outcome, ...] = (
 class Usage:
     """Tokens of a call as an endpoint or a simulation counts them; `None` where it does not.
 
-    **Attributes:** `input`: the prompt; `output`: the reply, with its `reasoning`; `added`: what the whole turn adds to
-    the context, which only a simulation knows ahead.
+    **Attributes:** `input`: the prompt; `output`: the reply, with its `reasoning`; `thought`: what of the reply stays in
+    the context; `added`: what the whole turn adds to the context. Only a simulation knows the last two.
     """
 
     input: float | None = None
     output: float | None = None
     reasoning: float | None = None
+    thought: float | None = None
     added: float | None = None
 
 

@@ -49,7 +49,12 @@ def wrap(
         if dice.unit() < difficulty.error_rate:
             exceptions.append(_exception(family, fact, mark, post, roster, difficulty, dice))
     distractors = tuple(
-        "\n".join(["Nothing on this request is kept here.", *_noise(family, difficulty, dice)])
+        "\n".join(
+            [
+                "Nothing on this request is kept here.",
+                *_noise(family, difficulty.output_tokens + difficulty.error_tokens, dice),
+            ]
+        )
         for _ in range(_DISTRACTORS)
     )
     return tuple(stages), tuple(exceptions), distractors
@@ -58,7 +63,7 @@ def wrap(
 def _stage(family: AbstractFamily, fact: Fact, mark: TaskMark, post: Post, difficulty: Difficulty, dice: Dice) -> Stage:
     prompt = f"Give the {fact.relation} of {' and '.join(fact.inputs)}."
     record = family.record(post.field, post.desk, fact.inputs, fact.value, dice)
-    lines = _around(record, _noise(family, difficulty, dice), dice)
+    lines = _around(record, _noise(family, difficulty.output_tokens, dice), dice)
     return Stage(mark.id, prompt, "\n".join(lines), family.checkpoint(post.field, fact.value))
 
 
@@ -75,7 +80,7 @@ def _exception(
         while hidden(family.checkpoint(post.field, wrong)) == fact.value:
             wrong = family.wrong(post.field, fact.inputs, dice)
         output = "\n".join(
-            _around([f"{post.field.name.capitalize()}: {wrong}."], _noise(family, difficulty, dice), dice)
+            _around([f"{post.field.name.capitalize()}: {wrong}."], _noise(family, difficulty.output_tokens, dice), dice)
         )
     else:
         output = _SAID[kind]
@@ -83,9 +88,9 @@ def _exception(
     return ExceptionScenario(mark.id, kind, output, strategy, plan, backup)
 
 
-def _noise(family: AbstractFamily, difficulty: Difficulty, dice: Dice) -> list[str]:
-    """Return lines that hold no value, as long as the output is meant to be."""
-    left = _PER_TOKEN * difficulty.output_tokens
+def _noise(family: AbstractFamily, tokens: int, dice: Dice) -> list[str]:
+    """Return lines that hold no value, of at least so many tokens."""
+    left = _PER_TOKEN * tokens
     place, lines = dice.below(len(family.noise)), []
     while left > 0:
         lines.append(family.noise[place % len(family.noise)])
