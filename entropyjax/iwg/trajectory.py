@@ -26,8 +26,8 @@ ORCHESTRATOR_FAULTS: tuple[Outcome, ...] = (
 class Usage:
     """Tokens of a call as an endpoint or a simulation counts them; `None` where it does not.
 
-    **Attributes:** `input`: the prompt; `output`: the reply, with its `reasoning`; `thought`: what of the reply stays in
-    the context; `added`: what the whole turn adds to the context. Only a simulation knows the last two.
+    **Attributes:** `input`: the prompt; `output`: the reply, with its `reasoning`; `thought`: what of the reply stays
+    in the context; `added`: what the whole turn adds to the context. Only a simulation knows the last two.
     """
 
     input: float | None = None
@@ -109,6 +109,11 @@ class Reflexion:
     error: str = ""
     recovery: str = ""
     usage: Usage = Usage()
+
+    @property
+    def action(self) -> str:
+        """What is to be done about a failure, or else its kind, in words."""
+        return self.recovery or self.error
 
 
 @dataclasses.dataclass(frozen=True)

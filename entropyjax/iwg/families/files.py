@@ -57,4 +57,4 @@ class Files(AbstractFamily):
         return "".join(dice.pick("0123456789abcdef") for _ in range(16))
 
     def checkpoint(self, field: Field, value: str) -> Checkpoint:
-        return Checkpoint("api", f"API({value})") if field.name in _CALLS else super().checkpoint(field, value)
+        return Checkpoint("api", value) if field.name in _CALLS else super().checkpoint(field, value)

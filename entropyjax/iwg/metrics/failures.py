@@ -40,10 +40,7 @@ def faults(run: Trajectory) -> tuple[int, int]:
 def recoveries(run: Trajectory, instance: Instance) -> list[tuple[str, str]]:
     """Return the gold strategy of each exception that a run met, and the strategy that it declared."""
     return [
-        (
-            instance.exception[step.observation.mark].strategy,
-            strategy_of(step.reflexion.recovery or step.reflexion.error),
-        )
+        (instance.exception[step.observation.mark].strategy, strategy_of(step.reflexion.action))
         for turn in run.turns
         for step in turn.steps
         if step.observation.outcome == "exception"

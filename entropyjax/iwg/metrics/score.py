@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from entropyjax.iwg.checkpoint import hidden
 from entropyjax.iwg.errors import WorkflowError
 from entropyjax.iwg.instance import Instance
 from entropyjax.iwg.metrics.bags import Embedding
@@ -72,8 +71,8 @@ class Scores:
 def score(instances: Sequence[Instance], runs: Sequence[Trajectory], embed: Embedding | None = None) -> Scores:
     """Return the metrics of runs.
 
-    **Arguments:** `instances`: those that were run, in any order; `embed`: embedding of texts for Consistency, overlap of
-    words without one.
+    **Arguments:** `instances`: those that were run, in any order; `embed`: embedding of texts for Consistency, overlap
+    of words without one.
 
     **Raises:** `WorkflowError` for a run of an instance that is not there, or no run at all.
     """
@@ -108,26 +107,25 @@ def _public(of: Sequence[Instance], runs: Sequence[Trajectory], embed: Embedding
         "task_success": task_success(gold, found),
         "step_success_rate": step_success(gold, found),
         "exception_handling_f1": exception_handling(plans, [_first_action(run) for run in runs]),
-        "faithfulness": faithfulness([[hidden(one) for one in row] for row in gold], queries),
+        "faithfulness": faithfulness([[one.value for one in row] for row in gold], queries),
         "consistency": consistency([" ".join(stage.output for stage in one.stages) for one in of], said, embed),
     }
 
 
 def _first_action(run: Trajectory) -> str:
     concluded = (turn.steps[-1].reflexion for turn in run.turns)
-    return next((one.recovery or one.error for one in concluded if one.recovery or one.error), "")
+    return next((one.action for one in concluded if one.action), "")
 
 
 def _own(of: Sequence[Instance], runs: Sequence[Trajectory], found: Series) -> dict[str, np.ndarray]:
-    reached = [
-        {s.observation.mark for t in run.turns for s in t.steps if s.observation.outcome == "reached"} for run in runs
-    ]
-    dispatched = [[step.dispatch.executor for turn in run.turns for step in turn.steps] for run in runs]
+    steps = [[step for turn in run.turns for step in turn.steps] for run in runs]
+    reached = [sum(one.observation.outcome == "reached" for one in row) for row in steps]
+    dispatched = [[one.dispatch.executor for one in row] for row in steps]
     blamed = np.array([faults(run) for run in runs], float)
     answers = [one.seed.answer.lower() in run.answer.lower() for one, run in zip(of, runs, strict=True)]
     return {
         "success": np.array([float(run.success) for run in runs]),
-        "reached": np.array([len(names) / len(one.marks) for names, one in zip(reached, of, strict=True)]),
+        "reached": np.array(reached) / np.array([len(one.marks) for one in of]),
         "answered": np.array(answers, float),
         "dispatch_lcs_f1": lcs_f1([one.gold_executors for one in of], dispatched).f1,
         "turns": np.array([len(run.turns) for run in runs], float),

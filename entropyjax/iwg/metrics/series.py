@@ -66,12 +66,13 @@ class _Entropies:
     """Entropies of scheduling vectors, each worked out once and looked up by the vector's values."""
 
     def __init__(self, runs: Sequence[Trajectory]):
-        self.known = {(): float("nan")}
+        self.known: dict[tuple[float, ...], float] = {(): float("nan")}
         vectors = sorted({self._key(turn) for run in runs for turn in run.turns} - {()})
         if vectors:
             width = max(map(len, vectors))
             padded = np.array([(*one, *(0.0,) * (width - len(one))) for one in vectors])
-            self.known |= zip(vectors, np.asarray(plug_in(jnp.asarray(padded)), float).tolist(), strict=True)
+            found = np.asarray(plug_in(jnp.asarray(padded, jnp.result_type(float))), float)
+            self.known |= dict(zip(vectors, found.tolist(), strict=True))
 
     def __call__(self, turn: Turn) -> float:
         return self.known[self._key(turn)]

@@ -2,7 +2,7 @@
 
 from entropyjax.iwg.dice import Dice
 from entropyjax.iwg.instance import Instance
-from entropyjax.iwg.orchestrators.base import Maker, View
+from entropyjax.iwg.orchestrator import Maker, View
 from entropyjax.iwg.orchestrators.gold import Guide
 from entropyjax.iwg.trajectory import Dispatch, Observation, Plan, Reflexion, Scheduling
 

@@ -9,7 +9,7 @@ from entropyjax.iwg.errors import WorkflowError
 from entropyjax.iwg.instance import Instance
 from entropyjax.iwg.lockstep import Ask, lockstep
 from entropyjax.iwg.loop import Rules, run
-from entropyjax.iwg.orchestrators.base import View
+from entropyjax.iwg.orchestrator import View
 from entropyjax.iwg.orchestrators.fleet import Decision, Fleet, Situation
 from entropyjax.iwg.orchestrators.gold import Guide
 from entropyjax.iwg.trajectory import Dispatch, Observation, Plan, Reflexion, Scheduling, Trajectory, Usage
