@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import click
 
-from entropyjax.cli import bench, boundary, calibrate, catalogue, continuation, entropy, phase, run, trap
+from entropyjax.cli import bench, boundary, calibrate, catalogue, continuation, entropy, iwg, phase, run, trap
 
 
 @click.group(epilog="Exit codes: 0 done, 1 the computation failed, 2 wrong usage or configuration, 130 interrupted.")
@@ -24,6 +24,7 @@ for command in (
     continuation.continuation,
     trap.trap,
     entropy.entropy,
+    iwg.iwg,
     run.plot,
     catalogue.models,
     catalogue.info,

@@ -40,7 +40,7 @@ Reply with one JSON object: {{"success": true or false, "summary": "the result i
 "error": "", "recovery": ""}}. After a failure, error is one of timeout, missing_information, wrong_format, tool_error,
 hallucination, wrong_executor, and recovery says what to do: retry, switch to another executor, decompose, or abort."""
 
-SCOUT = """Plan backwards from a known answer: which last step gives it, what does that step need, and so on to the query.
+SCOUT = """Plan backwards from a known answer: which last step gives it, what does it need, and so on to the query.
 
 Query: {query}
 Answer: {answer}
