@@ -3,7 +3,7 @@
 import gzip
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -67,7 +67,6 @@ class GrowingLines:
         self.target = _free(path)
         self.partial = self.target.with_name(f"{self.target.name}.partial")
         self.kept: list[str] = []
-        self._stack = ExitStack()
         try:
             self.target.parent.mkdir(parents=True, exist_ok=True)
             if self.partial.exists():
@@ -77,7 +76,7 @@ class GrowingLines:
                 whole = whole[: whole.rfind(b"\n") + 1]
                 os.truncate(self.partial, len(whole))
                 self.kept = whole.decode().splitlines()
-            self._file = self._stack.enter_context(open(self.partial, "a", encoding="utf-8"))
+            self._file = open(self.partial, "a", encoding="utf-8")  # noqa: SIM115, closed by __exit__
         except (OSError, UnicodeDecodeError) as error:
             why = type(error).__name__
             raise LinesError(f"{self.partial} cannot be written ({why}); choose another place.") from None
@@ -102,7 +101,7 @@ class GrowingLines:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with suppress(OSError):
-            self._stack.close()
+            self._file.close()
         if kind is None:
             os.replace(self.partial, self.target)
 

@@ -179,9 +179,8 @@ async def _run_all(
         if progress is not None:
             progress(done, total, "runs")
 
-    async with asyncio.TaskGroup() as group:
-        for item in todo:
-            group.create_task(one(*item))
+    # The first error ends them all; what is written stays.
+    await asyncio.gather(*(one(*item) for item in todo))
 
 
 def _told(items: Iterable[T], total: int, what: str, progress: Progress | None) -> Iterable[T]:
