@@ -90,7 +90,7 @@ class Fleet:
         seen[:, runs] = [[one.context for one in situations], [one.progress for one in situations]]
         lanes = jnp.asarray(live), jnp.asarray(self._number), jnp.asarray(seen)
         self._state, made = _advance(
-            self.model, self.params, self._streams, self._epsilon, self.measured, self._state, *lanes
+            self.model, self.params, self._streams, self._epsilon, jnp.asarray(self.measured), self._state, *lanes
         )
         self._number = self._number + live.astype(np.uint32)
         columns = [np.asarray(column)[runs].tolist() for column in made]
@@ -103,17 +103,17 @@ def _advance(
     params: Any,
     streams: tuple[Stream, Stream],
     epsilon: Any,
-    measured: bool,
+    measured: Bool[Array, ""],
     state: Any,
     live: Bool[Array, " runs"],
     number: UInt32[Array, " runs"],
     seen: Float[Array, "2 runs"],
 ) -> tuple[Any, Decision]:
     def one(each: Any, state: Any, live: Any, number: Any, lane: Any, context: Any, progress: Any) -> Any:
-        if measured:
-            # The load that the model sees is the whole measured context.
-            static = each.system_tokens + each.n_agents * each.roster_tokens
-            state = OrchestratorState(state.focus, progress, context - static)
+        # The load that the model sees is the whole measured context.
+        dynamic = context - each.system_tokens - each.n_agents * each.roster_tokens
+        seen = OrchestratorState(state.focus, progress, dynamic)
+        state = jax.tree.map(lambda new, old: jnp.where(measured, new, old), seen, state)
         after, made = _decided(model, each, streams, epsilon, state, lane, number)
         return jax.tree.map(lambda new, old: jnp.where(live, new, old), after, state), made
 
