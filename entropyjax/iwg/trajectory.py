@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Literal
 
+from entropyjax.iwg.errors import WorkflowError
 from entropyjax.iwg.instance import ExceptionKind
 
 Status = Literal["pending", "in_progress", "completed", "failed"]
@@ -20,6 +21,9 @@ ORCHESTRATOR_FAULTS: tuple[Outcome, ...] = (
     "missing_input",
 )
 """Outcomes of a dispatch that the orchestrator is to blame for; `exception` is the executor's."""
+
+_ROUNDING = 1e-6
+"""What sums of single precision may pass 1 by."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +56,11 @@ class Scheduling:
     method: Literal["log_probabilities", "resampling", "parallel", "law"]
     probabilities: Mapping[str, float]
     valid_mass: float = 1.0
+
+    def __post_init__(self) -> None:
+        wrong = [p for p in (*self.probabilities.values(), self.valid_mass) if not 0.0 <= p <= 1.0 + _ROUNDING]
+        if wrong:
+            raise WorkflowError(f"A scheduling vector holds the probability {wrong[0]:g}; it must lie in [0, 1].")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,6 +148,13 @@ class Turn:
     tokens: float
     reasoning: float
     problems: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.steps:
+            raise WorkflowError("A turn has no dispatch; a run ends instead.")
+        for name in ("context", "tokens", "reasoning"):
+            if not getattr(self, name) >= 0.0:
+                raise WorkflowError(f"A turn has {getattr(self, name):g} tokens of {name}; it must not be negative.")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -28,7 +28,7 @@ class Tree:
     extra: Leaf | None = None
 
 
-TEXT = st.text("ab \"\\\n\u00e9\U0001f600{", max_size=8)
+TEXT = st.text('ab "\\\n\u00e9\U0001f600{', max_size=8)
 LEAF = st.builds(Leaf, TEXT, st.sampled_from("ab"))
 TREES = st.builds(
     Tree,
@@ -73,7 +73,10 @@ def test_whatever_is_read_ends_in_a_value_or_a_sentence(odd, name):
         ("[]", r"Tree is \[\], and an object was expected"),
         ('{"nmber": 1}', "unknown field 'nmber'; it may have number, count"),
         ('{"number": 1, "count": 1, "flag": true}', "Tree lacks the field 'leaves'"),
-        ('{"number": 1, "count": 1.5, "flag": true, "leaves": []}', "Tree.count is 1.5, and a whole number was expected"),
+        (
+            '{"number": 1, "count": 1.5, "flag": true, "leaves": []}',
+            "Tree.count is 1.5, and a whole number was expected",
+        ),
         ('{"number": "1", "count": 1, "flag": true, "leaves": []}', 'Tree.number is "1", and a number was expected'),
         ('{"number": 1, "count": true, "flag": true, "leaves": []}', "Tree.count is true"),
         (
@@ -120,7 +123,9 @@ def test_checkpoints(checkpoint, found, expected):
 
 
 def test_predicates_are_named_and_can_be_added():
-    with pytest.raises(WorkflowError, match="'__import__' is no predicate of checkpoints; take one of contains, number"):
+    with pytest.raises(
+        WorkflowError, match="'__import__' is no predicate of checkpoints; take one of contains, number"
+    ):
         matches(Checkpoint("predicate", "1", "__import__"), "1")
     with pytest.raises(WorkflowError, match="cannot decide about the value 'Ulm'"):
         matches(Checkpoint("predicate", "Ulm", "number"), "1")

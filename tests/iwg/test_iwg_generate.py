@@ -115,7 +115,9 @@ def test_arithmetic_can_be_worked_out_again():
                 assert sum(rows) == int(stage.checkpoint.value)
 
 
-SEED = Seed("Where was the author of B1 born?", "Ulm", (Fact(("Ann",), "birthplace", "Ulm"), Fact(("B1",), "author", "Ann")))
+SEED = Seed(
+    "Where was the author of B1 born?", "Ulm", (Fact(("Ann",), "birthplace", "Ulm"), Fact(("B1",), "author", "Ann"))
+)
 HOLDERS = {name: Executor(name.title(), (name,), "") for name in ("author", "birthplace")}
 
 
@@ -156,7 +158,12 @@ def broken(**change):
         "dependency": {"marks": (dataclasses.replace(first, dependencies=("m9",)), *made.marks[1:])},
         "cycle": {"marks": (dataclasses.replace(first, dependencies=("m3",)), *made.marks[1:])},
         "order": {"marks": made.marks[::-1], "stages": made.stages[::-1], "exceptions": ()},
-        "leak": {"stages": (dataclasses.replace(made.stages[0], output=" ".join(s.output for s in made.stages)), *made.stages[1:])},
+        "leak": {
+            "stages": (
+                dataclasses.replace(made.stages[0], output=" ".join(s.output for s in made.stages)),
+                *made.stages[1:],
+            )
+        },
         "query": {"seed": dataclasses.replace(made.seed, query=f"Is it {made.seed.answer}?")},
         "answer": {"seed": dataclasses.replace(made.seed, answer="Atlantis")},
         "no_answer": {"seed": dataclasses.replace(made.seed, answer="")},

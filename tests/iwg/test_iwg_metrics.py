@@ -162,7 +162,15 @@ def test_perfect_runs_score_best():
     chains = list(generate("retrieval", Difficulty(depth=4), count=6))
     scores = score(chains, runs_of("perfect", chains))
     assert set(scores.columns) == set(COLUMNS) and all(len(one) == 6 for one in scores.columns.values())
-    best = ("lcs_f1", "task_success", "step_success_rate", "exception_handling_f1", "faithfulness", "success", "reached")
+    best = (
+        "lcs_f1",
+        "task_success",
+        "step_success_rate",
+        "exception_handling_f1",
+        "faithfulness",
+        "success",
+        "reached",
+    )
     assert {name: scores.means[name] for name in best} == dict.fromkeys(best, 1.0)
     # Thoughts are the only words that the gold text has not.
     assert scores.means["consistency"] > 0.9 and scores.means["answered"] == 1.0
@@ -173,7 +181,10 @@ def test_perfect_runs_score_best():
 def test_parallel_dispatches_have_the_entropy_of_their_number():
     found = series(runs_of("parallel", INSTANCES))
     # Two chains of two side by side, unless one executor serves both; then the step in which they meet.
-    assert found.entropy.shape == (6, 3) and set(np.round(found.entropy[:, :2].ravel(), 12)) <= {0.0, round(math.log(2), 12)}
+    assert found.entropy.shape == (6, 3) and set(np.round(found.entropy[:, :2].ravel(), 12)) <= {
+        0.0,
+        round(math.log(2), 12),
+    }
     assert (found.entropy[:, 2] == 0.0).all() and (found.valid_mass == 1.0).all()
     assert found.at_risk.tolist() == [6, 6, 6]
     uniform = series(runs_of("random", INSTANCES, turns=5))
@@ -228,3 +239,19 @@ def test_runs_that_cannot_be_scored_are_told():
     stopped = score(INSTANCES, runs_of("early_stopping", INSTANCES))
     # Two turns of a plan of five marks.
     assert stopped.means["reached"] == pytest.approx(2 / len(INSTANCES[0].marks))
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"steps": ()}, "A turn has no dispatch"),
+        ({"context": -1.0}, "A turn has -1 tokens of context"),
+        ({"tokens": float("nan")}, "A turn has nan tokens of tokens"),
+    ],
+)
+def test_turns_that_cannot_be_are_told(change, sentence):
+    turn = runs_of("perfect", INSTANCES[:1])[0].turns[0]
+    with pytest.raises(WorkflowError, match=sentence):
+        dataclasses.replace(turn, **change)
+    with pytest.raises(WorkflowError, match=r"holds the probability 1\.5"):
+        Scheduling("law", {"a": 1.5})
