@@ -86,7 +86,9 @@ def _of_condition(traces: TraceSet, condition: str) -> TraceSet:
     found = units(traces)
     if condition not in found.conditions.names:
         names = "; ".join(found.conditions.names)
-        raise JobError(f"These runs have no condition '{condition}'; they have {names}. Give the runs that were fitted.")
+        raise JobError(
+            f"These runs have no condition '{condition}'; they have {names}. Give the runs that were fitted."
+        )
     place = found.conditions.names.index(condition)
     return traces.select(found.condition[found.of_run] == place)
 

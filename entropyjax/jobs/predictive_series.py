@@ -93,7 +93,8 @@ def predictive_data(
         "p_value": "Posterior predictive p-value of all steps together.",
     }
     out: dict[str, Any] = {
-        key: (("series", *dims.get(key, ())), np.array(values), {"long_name": docs[key]}) for key, values in data.items()
+        key: (("series", *dims.get(key, ())), np.array(values), {"long_name": docs[key]})
+        for key, values in data.items()
     }
     out["unit"] = ("series", [SERIES[name].unit for name in names])
     out["meaning"] = ("series", [SERIES[name].doc for name in names])
