@@ -1,0 +1,1 @@
+"""Inverse Workflow Generation: benchmarks generated backwards from an answer, and runs of orchestrators on them."""
