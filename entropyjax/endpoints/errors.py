@@ -39,9 +39,11 @@ def told(document: Any) -> str:
     """Return what an endpoint says about an error, in the shapes that are in use; empty if nothing."""
     error = document.get("error", document) if isinstance(document, Mapping) else document
     if isinstance(error, Mapping):
-        error = error.get("message") or error.get("detail") or error.get("code") or ""
-    text = " ".join(str(error or "").split())
-    return f'; it says: "{text[:_LISTED]}{"..." if len(text) > _LISTED else ""}"' if text else ""
+        error = error.get("message") or error.get("detail") or error.get("code")
+    text = " ".join(error.split()) if isinstance(error, str) else ""
+    if len(text) > _LISTED:
+        text = f"{text[:_LISTED]}..."
+    return f'; it says: "{text}"' if text else ""
 
 
 def by_status(status: int, document: Any, place: str, model: str, key: str | None) -> Failure:
@@ -52,20 +54,14 @@ def by_status(status: int, document: Any, place: str, model: str, key: str | Non
     says = told(document)
     code = _code(document)
     if status in (401, 403):
-        remedy = (
-            f"check the key in the environment variable {key}"
-            if key
-            else "name the variable with the key (key_variable)"
-        )
+        remedy = f"mend the key in the environment variable {key}" if key else "set key_variable to the name of one"
         return Failure("key", f"{place} refuses access with status {status}{says}; {remedy}.")
     if code == "model_not_found" or (status == 404 and "model" in says.lower()):
         return Failure("model", f"{place} knows no model '{model}'{says}; choose one that it serves.")
     if status == 404:
         return Failure("setting", f"{place} is not found{says}; the URL of an endpoint usually ends in /v1.")
     if status == 429 and code == "insufficient_quota":
-        return Failure(
-            "quota", f"{place} has no quota left{says}; raise it and run again, kept replies are not asked again."
-        )
+        return Failure("quota", f"{place} has no quota left{says}; raise it and run again.")
     if status == 429:
         return Failure("busy", f"{place} takes no more requests for now (status 429){says}; lower concurrency.", True)
     if 300 <= status < 400:

@@ -1,16 +1,23 @@
 """One attempt to send a request over HTTP: an answer, or a failure in a sentence."""
 
 import asyncio
+import functools
 import json
+import logging
 from typing import TYPE_CHECKING, Any
 
 from entropyjax.endpoints.endpoint import Endpoint
 from entropyjax.endpoints.errors import Failure, by_status
 from entropyjax.endpoints.retry import asked_wait
-from entropyjax.endpoints.secret import Secret
+from entropyjax.endpoints.secret import MaskingFilter, Secret
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
+
+
+_LOGGERS = ("httpx", *(f"httpcore.{part}" for part in ("connection", "http11", "http2", "proxy", "socks")))
 
 
 class Http:
@@ -21,7 +28,12 @@ class Http:
 
         self._endpoint = endpoint
         self._secret = secret
+        # They tell URLs and headers to whoever listens.
+        self._filter = MaskingFilter(secret)
+        for name in _LOGGERS:
+            logging.getLogger(name).addFilter(self._filter)
         self._client = httpx.AsyncClient(
+            verify=_authorities(),
             timeout=httpx.Timeout(endpoint.timeout, connect=endpoint.connect_timeout),
             limits=httpx.Limits(max_connections=endpoint.concurrency, max_keepalive_connections=endpoint.concurrency),
             # A redirect may lead to a host that has no right to the key.
@@ -30,22 +42,26 @@ class Http:
 
     async def close(self) -> None:
         """Close the connections."""
+        for name in _LOGGERS:
+            logging.getLogger(name).removeFilter(self._filter)
         await self._client.aclose()
 
     async def post(self, content: bytes) -> Any | Failure:
-        """Send a body of JSON; return the decoded answer without the key, or a failure."""
+        """Send a body of JSON; return the decoded answer, or a failure, without the key."""
+        result = await self._exchange(content)
+        if isinstance(result, Failure):
+            return result._replace(sentence=self._secret.masked(result.sentence), text=self._secret.masked(result.text))
+        return _consistent(result, self._secret.masked(result))
+
+    async def _exchange(self, content: bytes) -> Any | Failure:
         import httpx
 
-        limit = self._endpoint.timeout
+        headers = {"Content-Type": "application/json", **self._secret.headers()}
+        sending = self._client.stream("POST", self._endpoint.place, content=content, headers=headers)
         try:
             # httpx limits the wait for each piece; an endpoint that trickles for ever is stopped here.
-            async with asyncio.timeout(limit):
-                headers = {"Content-Type": "application/json", **self._secret.headers()}
-                async with self._client.stream(
-                    "POST", self._endpoint.place, content=content, headers=headers
-                ) as response:
-                    received = await self._read(response)
-                    return self._judged(response, received)
+            async with asyncio.timeout(self._endpoint.timeout), sending as response:
+                return self._judged(response, await self._read(response))
         except TimeoutError:
             return self._hang()
         except httpx.HTTPError as error:
@@ -71,9 +87,8 @@ class Http:
             document = json.loads(text)
         except (ValueError, RecursionError):
             if status == 200:
-                return Failure("malformed", self._garbled(response, text), text=self._secret.masked(text))
+                return Failure("malformed", self._garbled(response, text), text=text)
             document = text
-        document = _consistent(document, self._secret.masked(document))
         error = document.get("error") if isinstance(document, dict) and "choices" not in document else None
         if status == 200 and not error:
             return document
@@ -81,8 +96,9 @@ class Http:
             # Gateways tell a failure of the model behind them this way.
             code = error.get("code") if isinstance(error, dict) else None
             status = code if isinstance(code, int) and code >= 400 else 400
-        failure = by_status(status, document, endpoint.place, endpoint.model, self._secret.variable)
-        return self._waiting(failure._replace(text=self._secret.masked(text)), asked_wait(response.headers))
+        masked = self._secret.masked(document)
+        failure = by_status(status, masked, endpoint.place, endpoint.model, self._secret.variable)
+        return self._waiting(failure._replace(text=text), asked_wait(response.headers))
 
     def _waiting(self, failure: Failure, wait: float) -> Failure:
         """Return a failure with the time that the endpoint asks for; one too long is not waited for."""
@@ -94,6 +110,7 @@ class Http:
 
     def _garbled(self, response: "httpx.Response", text: str) -> str:
         kind = response.headers.get("content-type", "nothing named").split(";")[0]
+        # Masked before it is cut short.
         start = " ".join(self._secret.masked(text)[:60].split())
         return (
             f"{self._endpoint.place} answers with what is no JSON, or was cut ({len(text)} characters of {kind}, "
@@ -108,21 +125,25 @@ class Http:
     def _failed(self, error: "httpx.HTTPError") -> Failure:
         import httpx
 
-        place, reason = self._endpoint.place, self._secret.masked(str(error) or type(error).__name__)
+        place, reason = self._endpoint.place, str(error) or type(error).__name__
         if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)):
             # A certificate does not mend itself.
             again = "certificate" not in reason.lower()
-            return Failure(
-                "unreachable", f"{place} cannot be reached ({reason}); is it running, and the URL right?", again
-            )
+            return Failure("unreachable", f"{place} cannot be reached ({reason}); start it, or mend the URL.", again)
         if isinstance(error, httpx.TimeoutException):
             return self._hang()
         if isinstance(error, httpx.DecodingError):
             return Failure("malformed", f"{place} answers in a compression that cannot be read ({reason}).")
         # To ask a model again has no effect but its price.
-        return Failure(
-            "cut", f"{place} broke the connection off ({reason}); look at its logs or run again later.", True
-        )
+        return Failure("cut", f"{place} broke the connection off ({reason}); look at its logs.", True)
+
+
+@functools.cache
+def _authorities() -> "ssl.SSLContext":
+    """Return who is trusted to vouch for a host; to read their certificates takes some 50 ms."""
+    import httpx
+
+    return httpx.create_ssl_context()
 
 
 def _consistent(document: Any, masked: Any) -> Any:

@@ -48,7 +48,7 @@ class Recorded:
             raise EndpointError(
                 "unknown reply",
                 f"{self._path} has no reply number {number} to the request {question[:12]} of the model "
-                f"'{self.endpoint.model}'; run against the endpoint first, or use the model, options and `extra` of the "
-                "run that wrote it.",
+                f"'{self.endpoint.model}'; run against the endpoint first, or use the model, options and `extra` of "
+                "the run that wrote it.",
             )
         return wire.reply(found)

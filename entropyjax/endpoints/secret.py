@@ -1,6 +1,7 @@
 """Keys: read from the environment, sent to the endpoint, and taken out of everything that is written."""
 
 import json
+import logging
 import os
 import urllib.parse
 from collections.abc import Mapping
@@ -10,6 +11,18 @@ from entropyjax.endpoints.errors import EndpointError
 
 _SHORTEST = 8
 _MASK = "[key]"
+
+
+class MaskingFilter(logging.Filter):
+    """Takes a key out of what a logger is told."""
+
+    def __init__(self, secret: "Secret"):
+        super().__init__()
+        self._secret = secret
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = self._secret.masked(record.getMessage()), ()
+        return True
 
 
 class Secret:
@@ -44,7 +57,8 @@ class Secret:
                 f"{_SHORTEST}. Leave key_variable out where no key is asked for.",
             )
         self._key = key
-        forms = {key, json.dumps(key)[1:-1], key.replace("/", "\\/"), urllib.parse.quote(key, safe="")}
+        plain = (key, json.dumps(key)[1:-1], repr(key.encode())[2:-1])
+        forms = {*plain, key.replace("/", "\\/"), urllib.parse.quote(key, safe="")}
         # The longest first, so that no form leaves a rest of another.
         self._forms = tuple(sorted(forms, key=len, reverse=True))
 

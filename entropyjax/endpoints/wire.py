@@ -5,8 +5,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from entropyjax.endpoints.endpoint import Endpoint
 from entropyjax.endpoints.errors import EndpointError, told
 from entropyjax.iwg.chat import Message, Options, Reply
@@ -57,7 +55,7 @@ def reply(document: Any) -> Reply:
     choice = _first(document)
     message = choice.get("message")
     if not isinstance(message, Mapping):
-        raise EndpointError("malformed", f"The reply has no message{told(document)}; is it a chat endpoint?")
+        raise EndpointError("malformed", f"The reply has no message{told(document)}; set the URL of a chat endpoint.")
     usage = _mapping(_mapping(document).get("usage"))
     finish = str(choice.get("finish_reason") or "unknown")
     text = message.get("content")
@@ -79,7 +77,7 @@ def reply(document: Any) -> Reply:
 def _first(document: Any) -> Mapping[str, Any]:
     choices = _mapping(document).get("choices")
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], Mapping):
-        raise EndpointError("malformed", f"The reply has no choices{told(document)}; is it a chat endpoint?")
+        raise EndpointError("malformed", f"The reply has no choices{told(document)}; set the URL of a chat endpoint.")
     return choices[0]
 
 
@@ -105,7 +103,7 @@ def _alternatives(token: Mapping[str, Any]) -> Alternatives:
     for one in others if isinstance(others, list) else ():
         name, value = _log_probability(_mapping(one))
         # Different tokens may be spelled alike.
-        found[name] = np.logaddexp(found[name], value).item() if name in found else value
+        found[name] = _log_sum(found[name], value) if name in found else value
     drawn, value = _log_probability(token)
     first = {drawn: found.pop(drawn, value)}
     # Rounding may lift certainty above 0.
@@ -116,6 +114,11 @@ def _log_probability(token: Mapping[str, Any]) -> tuple[str, float]:
     """Return a token and its log-probability, NaN where it is not given."""
     value = token.get("logprob")
     return str(token.get("token") or ""), float(value) if isinstance(value, (int, float)) else math.nan
+
+
+def _log_sum(a: float, b: float) -> float:
+    """Return ln(e^a + e^b)."""
+    return max(a, b) + math.log1p(math.exp(-abs(a - b)))
 
 
 def _schema(text: str) -> Any:

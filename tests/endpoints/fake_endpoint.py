@@ -22,7 +22,7 @@ def error(message: str, code: str | None = None) -> dict[str, Any]:
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """One answer. `delay`: before it, s; `cut`: bytes that are sent before the connection breaks; `endless`: it goes on."""
+    """One answer. `delay`: before it, s; `cut`: bytes sent before the connection breaks; `endless`: it goes on."""
 
     body: Any = dataclasses.field(default_factory=lambda: completion("search"))
     status: int = 200
@@ -43,6 +43,7 @@ class FakeEndpoint:
     def __init__(self, *answers: Answer, respond: Callable[[dict[str, Any]], Answer] | None = None):
         self.answers = list(answers) or [Answer()]
         self.respond = respond
+        self.paths: list[str] = []
         self.requests: list[tuple[dict[str, str], dict[str, Any]]] = []
         self.most_at_once = 0
         self._at_once = 0
@@ -81,6 +82,7 @@ class FakeEndpoint:
         with self._lock:
             number = len(self.requests)
             self.requests.append((dict(handler.headers), body))
+            self.paths.append(handler.path)
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)
         self.asked.set()

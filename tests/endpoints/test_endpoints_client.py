@@ -10,6 +10,7 @@ from entropyjax.endpoints import Endpoint, EndpointError, OpenAIChat, Recorded
 from entropyjax.iwg.chat import Chat, Message, Options
 
 MESSAGES = (Message("system", "Dispatch."), Message("user", "Who is next?"))
+CERTAIN = Options()
 DRAW = Options(temperature=0.7)
 
 
@@ -18,7 +19,7 @@ def endpoint(fake: FakeEndpoint, **changes) -> Endpoint:
     return Endpoint(fake.url, "m", **settings)
 
 
-def ask(place: Endpoint, *conversations, log=None, options=Options()):
+def ask(place: Endpoint, *conversations, log=None, options=CERTAIN):
     """Replies to several conversations, asked at once; a sentence in place of each that failed."""
 
     async def run():
@@ -28,7 +29,7 @@ def ask(place: Endpoint, *conversations, log=None, options=Options()):
     return asyncio.run(asyncio.wait_for(run(), 10.0))
 
 
-def replay(place: Endpoint, log, *conversations, options=Options()):
+def replay(place: Endpoint, log, *conversations, options=CERTAIN):
     async def run():
         async with Recorded(place, log) as chat:
             return [await chat.reply(c, options) for c in conversations]
@@ -139,7 +140,7 @@ def test_other_models_and_fields_are_other_requests(tmp_path):
     with FakeEndpoint() as fake:
         ask(endpoint(fake), said("a"), log=log)
         ask(endpoint(fake, extra={"reasoning_effort": "low"}), said("a"), log=log)
-        with pytest.raises(EndpointError, match="no reply number 0 to the request .* of the model 'm'") as caught:
+        with pytest.raises(EndpointError, match=r"no reply number 0 to the request .* of the model 'm'") as caught:
             replay(endpoint(fake, extra={"reasoning_effort": "high"}), log, said("a"))
     assert len(fake.requests) == 2
     assert caught.value.kind == "unknown reply"
