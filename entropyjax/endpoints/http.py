@@ -148,8 +148,8 @@ def _authorities() -> "ssl.SSLContext":
 
 def _consistent(document: Any, masked: Any) -> Any:
     """Return the masked document; where text was masked, log-probabilities go, as their tokens would spell it."""
-    if masked != document and isinstance(masked, dict):
-        for choice in masked.get("choices") or ():
-            if isinstance(choice, dict):
-                choice.pop("logprobs", None)
+    choices = masked.get("choices") if masked != document and isinstance(masked, dict) else None
+    for choice in choices if isinstance(choices, list) else ():
+        if isinstance(choice, dict):
+            choice.pop("logprobs", None)
     return masked

@@ -97,23 +97,19 @@ def _logprobs(value: Any) -> tuple[Alternatives, ...] | None:
 
 
 def _alternatives(token: Mapping[str, Any]) -> Alternatives:
-    """Return the drawn token and the others, each once, in the endpoint's order."""
+    """Return the drawn token and the others, each once, in the endpoint's order; what has no number is left out."""
     others = token.get("top_logprobs")
     found: dict[str, float] = {}
     for one in others if isinstance(others, list) else ():
-        name, value = _log_probability(_mapping(one))
-        # Different tokens may be spelled alike.
-        found[name] = _log_sum(found[name], value) if name in found else value
-    drawn, value = _log_probability(token)
-    first = {drawn: found.pop(drawn, value)}
+        name, value = str(_mapping(one).get("token") or ""), _number(_mapping(one).get("logprob"))
+        if value is not None:
+            # Different tokens may be spelled alike.
+            found[name] = _log_sum(found[name], value) if name in found else value
+    drawn, value = str(token.get("token") or ""), _number(token.get("logprob"))
+    value = found.pop(drawn, value)
+    first = {} if value is None else {drawn: value}
     # Rounding may lift certainty above 0.
-    return tuple((name, min(value, 0.0)) for name, value in (first | found).items() if not math.isnan(value))
-
-
-def _log_probability(token: Mapping[str, Any]) -> tuple[str, float]:
-    """Return a token and its log-probability, NaN where it is not given."""
-    value = token.get("logprob")
-    return str(token.get("token") or ""), float(value) if isinstance(value, (int, float)) else math.nan
+    return tuple((name, min(value, 0.0)) for name, value in (first | found).items())
 
 
 def _log_sum(a: float, b: float) -> float:
@@ -132,6 +128,15 @@ def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
+def _number(value: Any) -> float | None:
+    """Return a finite number, `None` for anything else."""
+    try:
+        number = float(value) if isinstance(value, (int, float)) else math.nan
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
 def _count(value: Any) -> int | None:
-    whole = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    return int(value) if whole and value >= 0 else None
+    number = _number(value)
+    return None if number is None or number < 0 else int(number)
