@@ -53,7 +53,11 @@ class OpenAIChat:
         self._leaving = asyncio.Event()
         self._under_way: dict[Name, asyncio.Task[Any]] = {}
         self._log = None if self._path is None else ReplyLog(self._path)
-        self._http = Http(self.endpoint, self._secret)
+        try:
+            self._http = Http(self.endpoint, self._secret)
+        except BaseException:
+            await self.__aexit__()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -1,12 +1,23 @@
 """Where a chat model is served, and how it is asked."""
 
 import dataclasses
+import difflib
 import re
+import typing
 import urllib.parse
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 from entropyjax.endpoints.errors import EndpointError
+
+_KINDS = {
+    str: "text",
+    str | None: "text, or left out",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    Mapping[str, Any]: "a table",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +56,26 @@ class Endpoint:
     max_tokens_name: str = "max_tokens"
     extra: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
+    @classmethod
+    def from_table(cls, table: Mapping[str, Any]) -> Self:
+        """Return the endpoint that a table of a configuration describes, by the names above.
+
+        **Raises:** `EndpointError` on a name that is unknown or missing, and as the class does.
+        """
+        names = [field.name for field in dataclasses.fields(cls)]
+        for name in table:
+            if name not in names:
+                raise EndpointError("setting", f"'{name}' is no setting of an endpoint; {_remedy(name, names)}.")
+        for name in ("url", "model"):
+            if name not in table:
+                raise EndpointError("setting", f"The endpoint has no {name}; set it.")
+        return cls(**table)
+
     def __post_init__(self):
+        for name, hint in typing.get_type_hints(type(self)).items():
+            if not _fits(getattr(self, name), hint):
+                kind = type(getattr(self, name)).__name__
+                raise EndpointError("setting", f"{name} is of the type {kind}; it must be {_KINDS[hint]}.")
         self._check_url()
         if not self.model:
             raise EndpointError("setting", "The model has no name; set model to one that the endpoint serves.")
@@ -83,3 +113,20 @@ class Endpoint:
             )
         if parts.scheme not in ("http", "https") or not host:
             raise EndpointError("setting", f"'{self.url}' is no URL of an endpoint; write https://host/v1.")
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Return whether a value is of a kind; a whole number is a number, and a truth is none."""
+    if hint is float:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, typing.get_origin(hint) or hint) if hint != str | None else isinstance(value, str | None)
+
+
+def _remedy(name: str, names: Sequence[str]) -> str:
+    # Values are not repeated: this one may be a key.
+    if "key" in name.lower():
+        return "put the key into an environment variable, and the variable's name into key_variable"
+    close = difflib.get_close_matches(name, names, n=1)
+    return f"did you mean {close[0]}" if close else f"known are {', '.join(names)}"

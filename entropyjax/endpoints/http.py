@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from entropyjax.endpoints.endpoint import Endpoint
-from entropyjax.endpoints.errors import Failure, by_status
+from entropyjax.endpoints.errors import EndpointError, Failure, by_status
 from entropyjax.endpoints.retry import asked_wait
 from entropyjax.endpoints.secret import MaskingFilter, Secret
 
@@ -28,17 +28,24 @@ class Http:
 
         self._endpoint = endpoint
         self._secret = secret
+        slots = endpoint.concurrency
+        try:
+            self._client = httpx.AsyncClient(
+                verify=_authorities(),
+                timeout=httpx.Timeout(endpoint.timeout, connect=endpoint.connect_timeout),
+                limits=httpx.Limits(max_connections=slots, max_keepalive_connections=slots),
+                # A redirect may lead to a host that has no right to the key.
+                follow_redirects=False,
+            )
+        except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
+            # What it says may hold the password of a proxy.
+            kind = type(error).__name__
+            sentence = f"No connection can be set up ({kind}); look at HTTPS_PROXY, ALL_PROXY and SSL_CERT_FILE."
+            raise EndpointError("setting", sentence) from None
         # They tell URLs and headers to whoever listens.
         self._filter = MaskingFilter(secret)
         for name in _LOGGERS:
             logging.getLogger(name).addFilter(self._filter)
-        self._client = httpx.AsyncClient(
-            verify=_authorities(),
-            timeout=httpx.Timeout(endpoint.timeout, connect=endpoint.connect_timeout),
-            limits=httpx.Limits(max_connections=endpoint.concurrency, max_keepalive_connections=endpoint.concurrency),
-            # A redirect may lead to a host that has no right to the key.
-            follow_redirects=False,
-        )
 
     async def close(self) -> None:
         """Close the connections."""

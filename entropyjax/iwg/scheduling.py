@@ -83,7 +83,9 @@ def scheduling_vector(
     if dispatched is None:
         dispatched = [named(reply.text, names, before) for reply in replies]
     source = "draws" if len(replies) > 1 else "parallel"
-    return _scheduling(names, source, _shares(dispatched), 0.0)
+    shares = _shares(dispatched)
+    # Where nobody is named, what is missing is all that is known.
+    return _scheduling(names, source, shares, 0.0 if any(shares.get(name) for name in names) else missing)
 
 
 def named(text: str, names: Iterable[str], before: str = "") -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from entropyjax.ensemble import EnsembleError
 from entropyjax.inference import InferenceError
 from entropyjax.io.config import ConfigError
 from entropyjax.io.store import StoreError
+from entropyjax.iwg.chat import ChatError
 from entropyjax.params import ParameterError, UnknownNameError
 from entropyjax.stability import ContinuationError
 from entropyjax.traces import TraceError
@@ -25,5 +26,6 @@ USER_ERRORS = (
     ContinuationError,
     InferenceError,
     TraceError,
+    ChatError,
 )
 """Errors that a user can mend; their messages are sentences and need no traceback."""

@@ -2,12 +2,18 @@
 
 import asyncio
 import json
+import math
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 from fake_endpoint import Answer, FakeEndpoint, completion
 
-from entropyjax.endpoints import Endpoint, EndpointError, OpenAIChat, Recorded
+from entropyjax.endpoints import Endpoint, EndpointError, OpenAIChat, Recorded, ReplyLog
 from entropyjax.iwg.chat import Chat, Message, Options
+from entropyjax.iwg.scheduling import scheduling_vector
 
 MESSAGES = (Message("system", "Dispatch."), Message("user", "Who is next?"))
 CERTAIN = Options()
@@ -127,6 +133,45 @@ def test_draws_are_numbered_and_other_requests_shared(tmp_path):
         assert [one.text for one in more[:4]] == [one.text for one in draws]
         assert len(fake.requests) == 7
         assert replay(place, log, *[said("a")] * 5, options=DRAW) == more
+
+
+def test_an_orchestrator_that_names_somebody_else():
+    answer = completion("nobody")
+    others = [{"token": text, "logprob": math.log(p)} for text, p in (("nobody", 0.6), ("search", 0.1))]
+    answer["choices"][0]["logprobs"] = {"content": [{**others[0], "top_logprobs": others}]}
+    with FakeEndpoint(Answer(answer), Answer(completion("nobody"))) as fake:
+        told, silent = (ask(endpoint(fake), said("a"))[0] for _ in range(2))
+    found = scheduling_vector(told, ["search", "write"])
+    assert (found.probability.tolist(), found.valid_mass) == ([1.0, 0.0], pytest.approx(0.1))
+    assert scheduling_vector(silent, ["search", "write"]).source == "nothing"
+
+
+PROGRAM = """
+import asyncio, sys
+from entropyjax.endpoints import Endpoint, OpenAIChat
+from entropyjax.iwg.chat import Message, Options
+
+async def run():
+    async with OpenAIChat(Endpoint(sys.argv[1], "m", concurrency=2), sys.argv[2]) as chat:
+        await asyncio.gather(*(chat.reply((Message("user", text),), Options()) for text in "abcd"))
+
+asyncio.run(run())
+"""
+
+
+def test_an_interrupted_run_keeps_what_was_asked(tmp_path):
+    log = tmp_path / "log.jsonl"
+    with FakeEndpoint(Answer(delay=0.3)) as fake:
+        command = [sys.executable, "-c", PROGRAM, fake.url, str(log)]
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        assert fake.asked.wait(20.0)
+        time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20.0)
+    assert process.returncode != 0 and "KeyboardInterrupt" in errors
+    assert "never retrieved" not in errors
+    assert len(fake.requests) == 2
+    assert len(ReplyLog(log, writing=False)) == 2
 
 
 def test_without_a_log_every_asking_is_sent():

@@ -13,6 +13,7 @@ from test_endpoints_client import ask, endpoint, said
 
 from entropyjax.endpoints import Endpoint, EndpointError
 from entropyjax.endpoints.errors import Failure
+from entropyjax.endpoints.http import _authorities
 from entropyjax.endpoints.retry import asked_wait, retried
 from entropyjax.iwg.chat import Options
 
@@ -130,6 +131,24 @@ def test_nobody_listens():
 def test_no_such_host():
     (caught,) = ask(Endpoint("http://host.invalid/v1", "m", attempts=1), said("a"))
     assert isinstance(caught, EndpointError) and caught.kind == "unreachable"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("ALL_PROXY", "socks9://user:password@host"),
+        ("HTTPS_PROXY", "http://user:password@host:port"),
+        ("SSL_CERT_FILE", "none"),
+    ],
+)
+def test_an_environment_that_allows_no_connection(monkeypatch, tmp_path, variable, value):
+    monkeypatch.setenv(variable, value)
+    _authorities.cache_clear()
+    with FakeEndpoint() as fake:
+        for _ in range(2):
+            with pytest.raises(EndpointError, match=r"No connection can be set up .*look at HTTPS_PROXY") as caught:
+                ask(endpoint(fake), said("a"), log=tmp_path / "log.jsonl")
+    assert "password" not in str(caught.value)
 
 
 def test_one_failure_spares_the_others():

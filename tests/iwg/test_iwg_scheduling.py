@@ -162,10 +162,13 @@ def test_the_rule_of_parallel_dispatches():
     assert -np.sum(found.probability[[0, 2]] * np.log(found.probability[[0, 2]])) == pytest.approx(math.log(2))
 
 
-@pytest.mark.parametrize("one", [Reply("Somebody should do it."), reply({"Some": 0.9}, {"body": 1.0})])
-def test_nobody_is_named(one):
+@pytest.mark.parametrize(
+    ("one", "missing"), [(Reply("Somebody should do it."), 0.0), (reply({"Some": 0.75}, {"body": 1.0}), 0.25)]
+)
+def test_nobody_is_named(one, missing):
     found = scheduling_vector(one, NAMES)
     assert (found.source, found.valid_mass) == ("nothing", 0.0)
+    assert found.missing == pytest.approx(missing, abs=1e-15)
     assert np.isnan(found.probability).all()
 
 
