@@ -1,17 +1,7 @@
-"""The scheduling vector of an orchestrator that answers in words: from log-probabilities, from draws, or from one plan.
-
-An executor's name is spelled by several tokens, and names share their first ones. The log-probabilities of a reply show
-one path through the tree of what could have been written, and at each of its nodes the likeliest turns:
-
-    P(name) = sum over spellings of prod_k P(token_k | tokens before it)
-
-is exact along the paths that were drawn. A turn that leaves them counts for the one name that it begins; where it
-begins several, or the endpoint did not list it, its probability is `missing`.
-"""
+"""The scheduling vector of an orchestrator that answers in words: from log-probabilities, draws, or one plan."""
 
 import collections
 import dataclasses
-import math
 import re
 from collections.abc import Iterable, Sequence
 
@@ -19,12 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from entropyjax.iwg.chat import Reply
-
-Tree = dict[str, dict[str, float]]
-"""For each text that was seen to be begun with, what may follow it, with its probability."""
-
-_ASTRAY = "\0"
-"""A beginning that no name has."""
+from entropyjax.iwg.spelling import Tree, fall, grow, spelling
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -38,8 +23,8 @@ class Scheduling:
       probability; or "nothing", where no executor is named.
     - `probability`: of each executor, renormalised over them; NaN where the source is "nothing".
     - `valid_mass`: probability that fell on executors at all, before it was renormalised.
-    - `missing`: bound on what may be any executor's beside its share of that, as the endpoint did not tell it; 0 unless
-      the source is log-probabilities.
+    - `missing`: probability that the endpoint did not tell and that may be any executor's, so that the true one of each
+      is at most `probability * valid_mass + missing`; 0 where log-probabilities were not given.
     """
 
     names: tuple[str, ...]
@@ -60,6 +45,9 @@ def scheduling_vector(
     Log-probabilities come first, averaged over replies whose words before the name differ; then, with several replies,
     the share of plans that dispatch an executor; then the executors that the one plan dispatches in parallel. Draws go
     before log-probabilities whose `missing` exceeds their `valid_mass`, as grammars make them.
+
+    Without `before` the probabilities are those at the place where a name was written, which flatters the valid mass of
+    a model that often writes none.
 
     **Arguments:**
 
@@ -125,21 +113,21 @@ def _from_log_probabilities(
     count: collections.Counter[str] = collections.Counter()
     silent = 0
     for reply in replies:
-        spelling = _spelling(reply)
-        start = _start(reply.text, names, before)
-        if spelling is None:
+        spelled = spelling(reply)
+        if spelled is None:
             continue
+        start = _start(reply.text, names, before)
         if start is None:
             silent += 1
             continue
         preamble = reply.text[:start]
         count[preamble] += 1
-        _grow(trees.setdefault(preamble, {}), names, reply, *spelling, start)
+        grow(trees.setdefault(preamble, {}), names, reply, spelled, start)
     mass: dict[str, float] = collections.defaultdict(float)
     missing = 0.0
     for preamble, tree in trees.items():
         weight = count[preamble] / (count.total() + silent)
-        found, lost = _fall(tree, names)
+        found, lost = fall(tree, names)
         for name, value in found.items():
             mass[name] += weight * value
         missing += weight * lost
@@ -160,89 +148,3 @@ def _start(text: str, names: Iterable[str], before: str) -> int | None:
 def _word(text: str, place: int) -> int:
     """Return where the first word from a place on begins."""
     return len(text) - len(text[place:].lstrip())
-
-
-def _spelling(reply: Reply) -> tuple[list[str], int] | None:
-    """Return the tokens that were drawn, and how many characters of them come before the text; `None` if unknown."""
-    if not reply.logprobs:
-        return None
-    first = [alternatives[0][0] if alternatives else "" for alternatives in reply.logprobs]
-    text = reply.text.strip()
-    # Reasoning may come before the text, and blanks may have been taken away.
-    place = "".join(first).find(text)
-    if place >= 0:
-        return first, place - (len(reply.text) - len(reply.text.lstrip()))
-    # Where the drawn token does not come first, it is the one that the text goes on with.
-    drawn, at = [], 0
-    for alternatives in reply.logprobs:
-        token = next((token for token, _ in alternatives if token and reply.text.startswith(token, at)), None)
-        if token is None:
-            break
-        drawn.append(token)
-        at += len(token)
-    return (drawn, 0) if at == len(reply.text) else None
-
-
-def _grow(tree: Tree, names: tuple[str, ...], reply: Reply, drawn: Sequence[str], offset: int, start: int) -> None:
-    """Add to a tree what a reply shows of it: the turns at each token of the name that starts at `start`."""
-    assert reply.logprobs is not None
-    ends = np.cumsum([len(token) for token in drawn])
-    first = int(np.searchsorted(ends, start + offset, side="right"))
-    if first == len(drawn):
-        return
-    # What of the first token belongs to the words before the name.
-    lead = drawn[first][: start + offset - int(ends[first]) + len(drawn[first])]
-    begun = ""
-    for token, alternatives in zip(drawn[first:], reply.logprobs[first:], strict=False):
-        node = tree.setdefault(begun, {})
-        known = set(node)
-        for text, value in alternatives:
-            tail = text if begun else _tail(text, lead)
-            if tail not in known:
-                node[tail] = node.get(tail, 0.0) + math.exp(value)
-        begun += token if begun else _tail(token, lead)
-        if not any(name.startswith(begun) for name in names):
-            return
-    if reply.finish == "stop":
-        tree.setdefault(begun, {"": 1.0})
-
-
-def _tail(token: str, lead: str) -> str:
-    """Return what follows the lead in another first token: "" if a name may yet follow, `_ASTRAY` if none can."""
-    if not lead.strip():
-        return token.lstrip()
-    if token.startswith(lead):
-        return token[len(lead) :]
-    return "" if lead.startswith(token) else _ASTRAY
-
-
-def _fall(tree: Tree, names: tuple[str, ...]) -> tuple[dict[str, float], float]:
-    """Let the probability 1 fall through the tree; return what reaches each name, and what may reach any."""
-    mass, missing = dict.fromkeys(names, 0.0), 0.0
-    open_ = [("", 1.0)]
-    while open_:
-        begun, weight = open_.pop()
-        ended, possible = _ended(begun, names), [name for name in names if name.startswith(begun)]
-        if ended is not None and not possible:
-            mass[ended] += weight
-        elif begun in tree and (possible or ended is not None):
-            turns = tree[begun]
-            missing += weight * max(1.0 - sum(turns.values()), 0.0)
-            for text, probability in turns.items():
-                if text:
-                    open_.append((begun + text, weight * probability))
-                elif begun in mass:
-                    mass[begun] += weight * probability
-                elif not begun:
-                    missing += weight * probability
-        elif len(possible) == 1 and ended is None:
-            mass[possible[0]] += weight
-        elif possible or ended is not None:
-            missing += weight
-    return mass, missing
-
-
-def _ended(text: str, names: Iterable[str]) -> str | None:
-    """Return the longest name that a text begins with and goes on after."""
-    ended = [name for name in names if text.startswith(name) and re.match(r"[^\w-]", text[len(name) :])]
-    return max(ended, key=len, default=None)

@@ -70,7 +70,7 @@ LASTING = {
 
 def patient(fake: FakeEndpoint, fault: Answer, **changes) -> Endpoint:
     """Waits long where it need not, as machines are busy at times."""
-    return endpoint(fake, timeout=0.3 if fault.delay else 5.0, **changes)
+    return endpoint(fake, timeout=0.5 if fault.delay else 5.0, **changes)
 
 
 @pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
@@ -109,7 +109,7 @@ def test_a_reply_that_trickles_for_ever_is_stopped():
         (caught,) = ask(endpoint(fake, timeout=0.2, attempts=1), said("a"))
     assert isinstance(caught, EndpointError) and caught.kind == "hang"
     assert "did not answer within 0.2 s; raise timeout" in str(caught)
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 5.0
 
 
 def test_a_compressed_reply_is_read():

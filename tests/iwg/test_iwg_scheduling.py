@@ -112,6 +112,16 @@ def test_reasoning_before_the_text():
     check(found, "log-probabilities", [0.5, 0.25], 0.25)
 
 
+def test_reasoning_that_names_an_executor():
+    found = scheduling_vector(reply({"search": 1.0}, {"\n": 1.0}, {"write": 0.5, "search": 0.25}, text="write"), NAMES)
+    check(found, "log-probabilities", [0.0, 0.0, 0.5], 0.25 + 0.25)
+
+
+def test_a_plan_that_is_cut_before_the_name():
+    found = scheduling_vector(reply({"to: ": 1.0}, finish="length"), ["write"], before="to: ")
+    assert (found.source, found.valid_mass, found.missing) == ("nothing", 0.0, 1.0)
+
+
 def test_words_before_the_name_are_averaged_over():
     replies = [
         reply({"A": 0.5, "B": 0.5}, {" search": 0.8, " write": 0.2}),
