@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from entropyjax.calibrate import apply_xla_flags as apply_xla_flags
+    from entropyjax.endpoints import Endpoint as Endpoint, OpenAIChat as OpenAIChat, Recorded as Recorded
     from entropyjax.ensemble import (
         Below as Below,
         Density as Density,
@@ -86,6 +87,7 @@ if TYPE_CHECKING:
 
 _EXPORTS = {
     "entropyjax.calibrate": ("apply_xla_flags",),
+    "entropyjax.endpoints": ("Endpoint", "OpenAIChat", "Recorded"),
     "entropyjax.ensemble": (
         "Below",
         "Density",
@@ -158,6 +160,7 @@ __all__ = [
     "Criteria",
     "DampedEntropy",
     "Density",
+    "Endpoint",
     "Ensemble",
     "EntropyBalance",
     "Grid",
@@ -167,9 +170,11 @@ __all__ = [
     "LinearEntropy",
     "Mesh",
     "Observed",
+    "OpenAIChat",
     "ParameterError",
     "Problems",
     "Range",
+    "Recorded",
     "Replicator",
     "SaturatingEntropy",
     "Star",

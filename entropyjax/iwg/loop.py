@@ -9,7 +9,7 @@ from entropyjax.iwg.environment import Environment, State
 from entropyjax.iwg.history import Entry, History, Policy, keep, size
 from entropyjax.iwg.instance import Instance
 from entropyjax.iwg.orchestrator import Orchestrator, View
-from entropyjax.iwg.scheduling import parallel
+from entropyjax.iwg.shares import parallel
 from entropyjax.iwg.tokens import Budget, Counter, count_characters
 from entropyjax.iwg.trajectory import BoardUpdate, End, Plan, Step, Trajectory, Turn, Usage
 

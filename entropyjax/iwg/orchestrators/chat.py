@@ -12,7 +12,7 @@ from entropyjax.iwg.log_probabilities import from_log_probabilities
 from entropyjax.iwg.orchestrator import View
 from entropyjax.iwg.prompts import PLAN, REFLEXION, plan_schema, reflexion_schema, roster_lines
 from entropyjax.iwg.replies import ask, json_object
-from entropyjax.iwg.scheduling import resampled
+from entropyjax.iwg.shares import resampled
 from entropyjax.iwg.trajectory import BoardUpdate, Dispatch, Observation, Plan, Reflexion, Scheduling, Usage
 
 
