@@ -23,8 +23,8 @@ def godambe(fit: Fit, draws: int = 1000, seed: int = 0) -> Posterior:
 
     J is summed over tasks, whose entries may depend on each other in any way. The prior counts as one more observation,
     whose score has the variance I: where J is the information of the likelihood, the sandwich is Laplace's
-    approximation, and where the data say nothing it is the prior. Rows of marginal terms belong to no task; `variability`
-    says how they count.
+    approximation, and where the data say nothing it is the prior. Rows of marginal terms belong to no task;
+    `variability` says how they count.
 
     **Raises:** `InferenceError` if the curvature is not positive in every direction, or for fewer than `ENOUGH` tasks.
     """
