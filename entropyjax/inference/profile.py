@@ -62,12 +62,10 @@ def between(places: np.ndarray, found: np.ndarray, level: float) -> Float[np.nda
     """Return as many places again, within the steps of a profile in which it passes the cut."""
     found = np.where(np.isfinite(found), found, -1e30)
     above = np.flatnonzero(_root(found - found.max()) <= _root(-_cut(level)))
-    inner = [above[0] - 1, above[-1]]
-    out = []
-    for step, number in zip(inner, (len(places) // 2, len(places) - len(places) // 2), strict=True):
-        step = int(np.clip(step, 0, len(places) - 2))
-        out.append(np.linspace(places[step], places[step + 1], number + 2)[1:-1])
-    return np.concatenate(out)
+    first, last = np.clip([above[0] - 1, above[-1]], 0, len(places) - 2)
+    half = len(places) // 2
+    low = np.linspace(places[first], places[first + 1], half + 2)[1:-1]
+    return np.concatenate([low, np.linspace(places[last], places[last + 1], len(places) - half + 2)[1:-1]])
 
 
 def _cut(level: float) -> float:
