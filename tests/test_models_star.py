@@ -8,8 +8,8 @@ import systems
 from mpmath import mp, mpf
 from scipy.optimize import brentq
 
+from entropyjax.entropy import gap_at
 from entropyjax.models import Star, context as ctx
-from entropyjax.models.gap import focus_at
 from entropyjax.models.orchestrator import OrchestratorState
 from entropyjax.params import cast
 
@@ -41,7 +41,7 @@ def conditioning(x, level, rivals):
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
 def test_focus_at_against_brentq(thresholds, dtype):
     levels, rivals, expected = thresholds
-    got = jax.jit(jax.vmap(focus_at))(jnp.asarray(levels, dtype), jnp.asarray(rivals, dtype))
+    got = jax.jit(jax.vmap(gap_at))(jnp.asarray(levels, dtype), jnp.asarray(rivals, dtype))
     assert got.dtype == dtype
     eps = float(jnp.finfo(dtype).eps)
     # h is good to a few eps relative; its conditioning carries that over to x.
@@ -54,9 +54,7 @@ def test_focus_at_against_brentq(thresholds, dtype):
 def test_gradients_of_focus_at(thresholds):
     """Against differences of brentq in ln rivals and in the level."""
     levels, rivals, _ = thresholds
-    by_level, by_rivals = jax.jit(jax.vmap(jax.grad(focus_at, argnums=(0, 1))))(
-        jnp.asarray(levels), jnp.asarray(rivals)
-    )
+    by_level, by_rivals = jax.jit(jax.vmap(jax.grad(gap_at, argnums=(0, 1))))(jnp.asarray(levels), jnp.asarray(rivals))
     for k, (level, rival) in enumerate(zip(levels, rivals, strict=True)):
         d, r = 1e-5 * level, 1e-5 * rival
         if level + d < 1.0:

@@ -2,11 +2,13 @@
 
 from entropyjax.ensemble.accumulate import Accumulator as Accumulator
 from entropyjax.ensemble.check import StepCheck as StepCheck, check_step as check_step
+from entropyjax.ensemble.endings import ENDINGS as ENDINGS, Endings as Endings, run_endings as run_endings
 from entropyjax.ensemble.gradient import Mean as Mean, ensemble_mean as ensemble_mean
 from entropyjax.ensemble.moments import Moments as Moments
 from entropyjax.ensemble.plan import Plan as Plan, make_plan as make_plan
 from entropyjax.ensemble.population import (
     AbstractDistribution as AbstractDistribution,
+    JointSamples as JointSamples,
     LogNormal as LogNormal,
     Normal as Normal,
     Samples as Samples,
@@ -35,4 +37,5 @@ from entropyjax.ensemble.summary import (
     cognitive_horizon as cognitive_horizon,
     histogram_quantile as histogram_quantile,
     wilson_interval as wilson_interval,
+    without_sampling as without_sampling,
 )

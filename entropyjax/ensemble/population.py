@@ -2,6 +2,7 @@
 
 import abc
 import math
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,9 @@ from entropyjax.solve.noise import stream, threefry, uniform
 FIRST_STREAM = 16
 """Streams of the key from here on draw populations, one for each parameter."""
 
+FIRST_ROWS_STREAM = 2**16
+"""Streams from here on draw rows of joint samples, one for each name of such rows."""
+
 
 class AbstractDistribution(eqx.Module):
     """Distribution of one parameter over trajectories."""
@@ -23,6 +27,10 @@ class AbstractDistribution(eqx.Module):
     @abc.abstractmethod
     def quantile(self, level: Float[Array, ""], spec: Parameter) -> Float[Array, ""]:
         """Return the value below which the share `level` in (0, 1] of draws lies."""
+
+    def ends(self, spec: Parameter, dtype: Any) -> Float[Array, " 2"]:
+        """Return the least and the largest value that can be drawn."""
+        return jnp.stack([self.quantile(jnp.asarray(level, dtype), spec) for level in (0.0, 1.0)])
 
 
 class Normal(AbstractDistribution):
@@ -68,9 +76,31 @@ class Samples(AbstractDistribution):
 
     def quantile(self, level: Float[Array, ""], spec: Parameter) -> Float[Array, ""]:
         del spec
-        size = self.values.shape[0]
-        place = jnp.minimum((level * size).astype(jnp.int32), size - 1)
-        return self.values[place]
+        return _at(self.values, level)
+
+
+class JointSamples(AbstractDistribution):
+    """One of the given `values`, the one in the row that is drawn for all parameters with the same name of `rows`.
+
+    So parameters keep the dependence that they have on each other, as in draws of a posterior.
+    """
+
+    values: Float[Array, " n"]
+    rows: str = eqx.field(static=True)
+
+    def quantile(self, level: Float[Array, ""], spec: Parameter) -> Float[Array, ""]:
+        """Return the value in the row at `level`; rows are in no order, so that it is no quantile of the values."""
+        del spec
+        return _at(self.values, level)
+
+    def ends(self, spec: Parameter, dtype: Any) -> Float[Array, " 2"]:
+        del spec
+        return jnp.stack([jnp.min(self.values), jnp.max(self.values)]).astype(dtype)
+
+
+def _at(values: Float[Array, " n"], level: Float[Array, ""]) -> Float[Array, ""]:
+    size = values.shape[0]
+    return values[jnp.minimum((level * size).astype(jnp.int32), size - 1)]
 
 
 def _normal_quantile(level: Float[Array, ""], low: Float[Array, ""], high: Float[Array, ""]) -> Float[Array, ""]:
@@ -99,11 +129,20 @@ def draw_population(
     """Return the drawn parameters of the trajectory with this global index.
 
     Every parameter has a stream of its own, numbered by its place in the model's declaration, so that adding
-    one to the population leaves the others' draws as they were.
+    one to the population leaves the others' draws as they were. Joint samples share one by the name of their rows.
     """
     places = {name: place for place, name in enumerate(specs)}
+    levels: dict[int, Array] = {}
     out = {}
     for name, distribution in population.items():
-        word, _ = threefry(stream(key, FIRST_STREAM + places[name]), index, jnp.zeros_like(index))
-        out[name] = distribution.quantile(uniform(word, dtype), specs[name]).astype(dtype)
+        number = _rows_stream(distribution.rows) if isinstance(distribution, JointSamples) else places[name]
+        if number not in levels:
+            word, _ = threefry(stream(key, FIRST_STREAM + number), index, jnp.zeros_like(index))
+            levels[number] = uniform(word, dtype)
+        out[name] = distribution.quantile(levels[number], specs[name]).astype(dtype)
     return out
+
+
+def _rows_stream(rows: str) -> int:
+    """Return a number by the name alone, so that other rows leave the draws of these as they were."""
+    return FIRST_ROWS_STREAM + (zlib.crc32(rows.encode()) >> 1)

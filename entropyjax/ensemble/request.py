@@ -11,7 +11,8 @@ from jaxtyping import Array
 from entropyjax.agents import check_rates
 from entropyjax.ensemble.population import AbstractDistribution
 from entropyjax.models import AbstractModel
-from entropyjax.solve import METHODS, AbstractMethod, Criteria, Grid
+from entropyjax.params import OrchestratorParams
+from entropyjax.solve import METHODS, AbstractMethod, Criteria, Grid, refusal
 
 OBSERVABLES = ("entropy", "normalised_entropy", "resolution", "loading", "context", "progress")
 """Observables whose mean and variance are kept at the save times unless told otherwise."""
@@ -87,6 +88,8 @@ class Ensemble(eqx.Module):
             raise EnsembleError(
                 f"'{unknown[0]}' is not an observable of this model; it has {', '.join(self.model.observables)}."
             )
+        if sentence := refusal(type(self.model), self.method.dynamics):
+            raise EnsembleError(sentence)
         if self.method.needs_float64 and np.dtype(self.dtype) != np.float64:
             raise EnsembleError(
                 f"Method {METHODS.name_of(self.method)} does not converge reliably in {np.dtype(self.dtype)}; set "
@@ -100,6 +103,6 @@ class Ensemble(eqx.Module):
                 f"{numbered} cells x {self.index_stride} trajectories pass 2^32, the most that one key can "
                 "number; split the sweep over several seeds."
             )
-        if self.method.dynamics == "agents":
+        if self.method.dynamics == "agents" and isinstance(self.constants, OrchestratorParams):
             rates = {**{n: getattr(self.constants, n) for n in self.constants.specs()}, **self.cells}
             check_rates(type(self.constants)(**rates), float(self.grid.step))

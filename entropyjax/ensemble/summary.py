@@ -1,5 +1,7 @@
 """What a user reads off a cell's statistics: intervals, quantiles and the cognitive horizon (host arrays)."""
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import ndtr, ndtri
@@ -23,6 +25,21 @@ def wilson_interval(
     bounds = np.stack([low, high], axis=-1)
     empty = np.asarray(trials)[..., None] == 0
     return np.where(empty, [0.0, 1.0], np.clip(bounds, 0.0, 1.0))
+
+
+def without_sampling(values: Float[np.ndarray, "... draws"], variance: Float[np.ndarray, "..."]) -> Any:
+    """Return estimates moved towards their mean until they vary by as much as what they estimate does.
+
+    Estimates vary by what is estimated and by sampling; the former is their variance less that of sampling. Such
+    moved estimates keep mean and variance of what is estimated (Louis, JASA 79, 1984), so that their quantiles do too
+    where both are about normal.
+
+    **Arguments:** `variance`: of sampling, the mean over draws.
+    """
+    mean = values.mean(axis=-1, keepdims=True)
+    total = values.var(axis=-1, keepdims=True, ddof=min(1, values.shape[-1] - 1))
+    kept = np.maximum(total - np.asarray(variance)[..., None], 0.0) / np.where(total > 0.0, total, 1.0)
+    return mean + np.sqrt(kept) * (values - mean)
 
 
 def histogram_quantile(

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 from jax.core import Tracer
 
-from entropyjax.ensemble.population import Samples
+from entropyjax.ensemble.population import JointSamples, Samples
 from entropyjax.ensemble.request import Ensemble, EnsembleError
 from entropyjax.params import check_value, nearest, replace
 from entropyjax.solve import Criteria
@@ -22,7 +22,7 @@ def value_names(ensemble: Ensemble) -> list[str]:
     taken = {*ensemble.cells, *ensemble.cell_criteria, *ensemble.population}
     names = [name for name in (*type(ensemble.constants).specs(), *CRITERIA) if name not in taken]
     for drawn, distribution in ensemble.population.items():
-        if not isinstance(distribution, Samples):
+        if not isinstance(distribution, Samples | JointSamples):
             names += [f"{drawn}.{field.name}" for field in dataclasses.fields(distribution)]
     return names
 

@@ -10,4 +10,5 @@ from entropyjax.entropy.estimators import (
     plug_in as plug_in,
     renyi2 as renyi2,
 )
+from entropyjax.entropy.inverse import gap_at as gap_at
 from entropyjax.entropy.nsb import Posterior as Posterior, nsb as nsb

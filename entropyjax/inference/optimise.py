@@ -66,7 +66,6 @@ def maximise(entries: Entries, start: Float[Array, " size"], options: Options = 
 
 
 def _maximise(entries: Entries, start: Float[Array, " size"], options: Options) -> Maximum:
-
     def loss(scores: Array) -> Array:
         return 0.5 * jnp.sum(scores**2) - jnp.sum(entries(scores))
 
@@ -78,23 +77,44 @@ def _maximise(entries: Entries, start: Float[Array, " size"], options: Options) 
     return _finish(loss, best, options)
 
 
+class _At(NamedTuple):
+    """A point with what its derivatives say."""
+
+    scores: Array
+    loss: Array
+    hessian: Array
+    move: Array
+    decrement: Array
+    positive: Array
+
+
 def _finish(loss: Callable[[Array], Array], start: Array, options: Options) -> Maximum:
-    """Take Newton steps as long as they gain, and judge the end."""
-    gradient, hessian = jax.grad(loss), jax.hessian(loss)
+    """Take Newton steps as long as they gain, halve those that do not, and judge the end."""
 
-    def step(carry: tuple[Array, Array], _: Any) -> tuple[tuple[Array, Array], Any]:
-        best, proposed = carry
-        best = _better(loss, best, proposed)
-        slope, curvature = gradient(best), hessian(best)
-        move, positive = _newton(slope, curvature)
-        return (best, best - move), (curvature, 0.5 * jnp.abs(slope @ move), positive)
+    def slope(scores: Array) -> tuple[Array, tuple[Array, Array]]:
+        value, gradient = jax.value_and_grad(loss)(scores)
+        return gradient, (value, gradient)
 
-    (best, _), found = lax.scan(step, (start, start), None, length=options.newton + 1)
-    curvature, decrement, positive = jax.tree.map(lambda leaf: leaf[-1], found)
-    least = loss(best)
-    finite = jnp.isfinite(least) & jnp.isfinite(decrement)
-    status = jnp.where(~finite, 3, jnp.where(~positive, 2, jnp.where(decrement > options.tolerance, 1, 0)))
-    return Maximum(best, -least, curvature, decrement, status)
+    def look(scores: Array) -> _At:
+        hessian, (value, gradient) = jax.jacfwd(slope, has_aux=True)(scores)
+        move, positive = _newton(gradient, hessian)
+        return _At(scores, value, hessian, move, 0.5 * jnp.abs(gradient @ move), positive)
+
+    def step(carry: tuple[_At, Array, Array], _: Any) -> tuple[tuple[_At, Array, Array], None]:
+        best, proposal, length = carry
+        there = look(proposal)
+        # A comparison with NaN is false: what is not a number is never taken.
+        gained = there.loss < best.loss
+        best = jax.tree.map(lambda new, old: jnp.where(gained, new, old), there, best)
+        length = jnp.where(gained, 1.0, 0.5 * length)
+        return (best, best.scores - length * best.move, length), None
+
+    size, one = len(start), jnp.ones((), start.dtype)
+    nothing = _At(start, jnp.inf * one, jnp.zeros((size, size), start.dtype), 0.0 * start, jnp.inf * one, one < 0.0)
+    (end, _, _), _ = lax.scan(step, (nothing, start, one), None, length=options.newton + 1)
+    finite = jnp.isfinite(end.loss) & jnp.isfinite(end.decrement)
+    status = jnp.where(~finite, 3, jnp.where(~end.positive, 2, jnp.where(end.decrement > options.tolerance, 1, 0)))
+    return Maximum(end.scores, -end.loss, end.hessian, end.decrement, status)
 
 
 def _better(loss: Callable[[Array], Array], old: Array, new: Array) -> Array:

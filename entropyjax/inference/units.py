@@ -84,18 +84,28 @@ def units(traces: TraceSet) -> Units:
 def measured_context(traces: TraceSet, found: Units, steps: int) -> Float[np.ndarray, "units steps"]:
     """Return the mean context in ktok of each unit's runs that are still going, where none is the last one known.
 
-    **Raises:** `InferenceError` for a unit without any.
+    A unit that never says has the mean of its condition.
+
+    **Raises:** `InferenceError` for a condition without any.
     """
-    unit, place = found.of_run[traces.run], traces.place
-    kept = np.isfinite(traces.context) & (place < steps)
-    total, count = np.zeros((len(found), steps)), np.zeros((len(found), steps))
-    np.add.at(total, (unit[kept], place[kept]), traces.context[kept])
-    np.add.at(count, (unit[kept], place[kept]), 1.0)
-    if (count.sum(axis=1) == 0).any():
-        raise InferenceError("A task has no measured context; fit with context = 'modelled'.")
-    known = np.where(count > 0, np.arange(steps), -1)
-    last = np.maximum.accumulate(known, axis=1)
-    first = np.argmax(count > 0, axis=1)
-    last = np.where(last < 0, first[:, None], last)
-    mean = total / np.where(count > 0, count, 1.0)
-    return np.take_along_axis(mean, last, axis=1)
+    mean, count = _mean_at(traces, found.of_run, len(found), steps)
+    over, known = _mean_at(traces, found.condition[found.of_run], len(found.conditions), steps)
+    silent = np.flatnonzero(known.sum(axis=1) == 0)
+    if silent.size:
+        name = found.conditions.names[silent[0]]
+        raise InferenceError(f"No context is measured in {name}; fit with the context 'modelled'.")
+    never = count.sum(axis=1) == 0
+    mean[never], count[never] = over[found.condition[never]], known[found.condition[never]]
+    place = np.maximum.accumulate(np.where(count > 0, np.arange(steps), -1), axis=1)
+    place = np.where(place < 0, np.argmax(count > 0, axis=1)[:, None], place)
+    return np.take_along_axis(mean, place, axis=1)
+
+
+def _mean_at(traces: TraceSet, row_of_run: np.ndarray, rows: int, steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean context of each row at each step, and of how many runs."""
+    kept = np.isfinite(traces.context) & (traces.place < steps)
+    place = (row_of_run[traces.run[kept]], traces.place[kept])
+    total, count = np.zeros((rows, steps)), np.zeros((rows, steps))
+    np.add.at(total, place, traces.context[kept])
+    np.add.at(count, place, 1.0)
+    return total / np.maximum(count, 1.0), count

@@ -37,8 +37,7 @@ def build_ensemble(config: SweepConfig) -> Ensemble:
     specs = type(params).specs()
     extent: dict[str, Any] = {name: getattr(params, name) for name in specs} | cells
     for name, distribution in population.items():
-        ends = (distribution.quantile(jnp.asarray(level, dtype), specs[name]) for level in (0.0, 1.0))
-        extent[name] = np.asarray(jnp.stack([*ends]))
+        extent[name] = np.asarray(distribution.ends(specs[name], dtype))
     return Ensemble(
         model=model.sized(extent),
         method=METHODS.get(config.run.method)(),
@@ -63,11 +62,15 @@ def random_key(seed: int) -> jax.Array:
 
 def _grid(config: SweepConfig, params: Any) -> Grid:
     run = config.run
-    step = float(params.step_size) if run.step is None else run.step
+    # Agents without a micro-step of their own take whole steps.
+    step = float(getattr(params, "step_size", 1.0)) if run.step is None else run.step
     return Grid.with_step(run.horizon, run.save_intervals, step)
 
 
 def _distribution(item: Any, dtype: np.dtype) -> ens.AbstractDistribution:
     """Return the distribution that draws what a `[population]` entry describes."""
-    fields = {name: jnp.asarray(value, dtype) for name, value in item.model_dump(exclude={"distribution"}).items()}
-    return getattr(ens, type(item).__name__)(**fields)
+    fields = item.model_dump(exclude={"distribution", "rows"})
+    arrays = {name: jnp.asarray(value, dtype) for name, value in fields.items()}
+    if getattr(item, "rows", None) is not None:
+        return ens.JointSamples(**arrays, rows=item.rows)
+    return getattr(ens, type(item).__name__)(**arrays)

@@ -6,6 +6,7 @@ from typing import Any
 from entropyjax.calibrate import object_folder
 from entropyjax.calibrate.measure import load_calibration
 from entropyjax.ensemble import Ensemble, Plan, StepCheck, check_step, make_plan, sample_paths
+from entropyjax.ensemble.work import STATISTICS, Work
 from entropyjax.io.config import SweepConfig
 from entropyjax.records import Calibration
 
@@ -29,9 +30,9 @@ class Engine:
     def _choices(self) -> dict[str, Any]:
         return {"path": self.path, "calibration": self.calibration, "cache": self.cache}
 
-    def plan(self, ensemble: Ensemble) -> Plan:
-        """Return the plan of an ensemble."""
-        return make_plan(ensemble, self.memory_bytes, self.devices, **self._choices)
+    def plan(self, ensemble: Ensemble, work: Work = STATISTICS) -> Plan:
+        """Return the plan of what is done with an ensemble."""
+        return make_plan(ensemble, self.memory_bytes, self.devices, work=work, **self._choices)
 
     def check(self, ensemble: Ensemble, share: float) -> StepCheck:
         """Check the step on a share of the trajectories."""

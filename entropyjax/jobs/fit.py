@@ -12,11 +12,11 @@ from entropyjax.inference.bookkeeping import bookkeeping
 from entropyjax.inference.course import has_agents
 from entropyjax.inference.errors import InferenceError
 from entropyjax.inference.fit import fit
-from entropyjax.inference.held_out import HeldOut, held_out_steps, held_out_tasks
-from entropyjax.inference.laplace import laplace
+from entropyjax.inference.held_out import HeldOut, folds_of_tasks, held_out_steps, held_out_tasks, until
 from entropyjax.inference.observe import default_free, observe
 from entropyjax.inference.parameters import Free
 from entropyjax.inference.problem import Problem, make_problem, parameters
+from entropyjax.inference.smc import smc
 from entropyjax.inference.units import Units, measured_context, units
 from entropyjax.jobs.fit_data import fit_dataset
 from entropyjax.models import MODELS, AbstractModel
@@ -103,12 +103,16 @@ def fit_traces(traces: TraceSet, spec: FitSpec = FitSpec(), progress: Progress |
 
 def _fitted(traces: TraceSet, spec: FitSpec, tell: Progress) -> xr.Dataset:
     problem = problem_of(traces, spec)
+    if spec.folds:
+        folds_of_tasks(problem.units.task, spec.folds)
+    if spec.cut is not None:
+        until(problem, spec.cut)
     parts = 2 + spec.folds + (spec.cut is not None)
     tell(0, parts, "starts")
     found = fit(problem, starts=spec.starts, seed=spec.seed)
     held = _held_out(problem, spec, lambda done, total, what: tell(1 + done, parts, what))
     tell(parts - 1, parts, "posterior")
-    dataset = fit_dataset(traces, found, laplace(found, spec.draws, spec.seed), held, _asked(spec))
+    dataset = fit_dataset(traces, found, smc(problem, spec.draws, spec.seed).posterior, held, _asked(spec))
     tell(parts, parts, "posterior")
     return dataset
 

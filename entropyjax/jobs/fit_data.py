@@ -51,10 +51,11 @@ def fit_dataset(
     draws = np.stack([posterior.values[label] for label in labels], axis=1)
     ends = 0.5 * (1.0 + np.array([-1.0, 1.0]) * LEVEL)
     data: dict[str, Any] = {
-        "estimate": ("label", list(fit.estimates.values())),
+        "estimate": ("label", np.median(draws, axis=0), {"long_name": "Median of the posterior."}),
+        "maximum": ("label", list(fit.estimates.values()), {"long_name": "At the maximum of the posterior."}),
         "interval": (("label", "bound"), np.quantile(draws, ends, axis=0).T),
         "prior_interval": (("label", "bound"), _prior(fit, ends)),
-        "place": ("label", _places(fit, fit.estimates.values())),
+        "place": ("label", _places(fit, np.median(draws, axis=0))),
         "place_interval": (("label", "bound"), _places(fit, np.quantile(draws, ends, axis=0).T)),
         "posterior": (("draw", "label"), draws),
         "params": (("draw", "condition", "parameter"), _every_parameter(posterior)),
@@ -120,12 +121,13 @@ def _courses(fit: Fit, posterior: Posterior, ends: np.ndarray) -> dict[str, Any]
     problem = fit.problem
     lane = problem.units.condition if problem.context is not None else np.arange(len(problem.units.conditions))
     count = len(problem.units.conditions)
+    lanes = np.bincount(lane).astype(fit.scores.dtype)[:, None]
 
     @jax.jit
     def expected(scores: Any) -> dict[str, Any]:
         mean = problem.mean_choice(scores)
         kinds = {"entropy": mean.entropy, "collision": mean.collision}
-        return {name: jax.ops.segment_sum(v, lane, count) / np.bincount(lane)[:, None] for name, v in kinds.items()}
+        return {name: jax.ops.segment_sum(v, lane, count) / lanes for name, v in kinds.items()}
 
     best = expected(jnp.asarray(fit.scores))
     band = jax.vmap(expected)(jnp.asarray(posterior.scores[:_SHOWN]))

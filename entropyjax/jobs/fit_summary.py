@@ -6,10 +6,8 @@ from typing import Any
 
 import xarray as xr
 
+from entropyjax.inference.draws import WIDE
 from entropyjax.models import MODELS
-
-WIDE = 0.8
-"""An interval that is wider than this share of the prior's has learnt hardly anything."""
 
 
 def summarise_fit(dataset: xr.Dataset) -> str:
@@ -23,7 +21,7 @@ def summarise_fit(dataset: xr.Dataset) -> str:
     ]
     width = max(len(str(label)) for label in dataset.label.values)
     lines += [_row(dataset, str(label), width) for label in dataset.label.values]
-    lines.append(f"In brackets: 90% intervals ({attrs['method']}), and those of the prior.")
+    lines.append(f"Medians and 90% intervals of the posterior ({attrs['method']}), beside the prior's.")
     silent = [str(label) for label in dataset.label.values if contraction(dataset, str(label)) > WIDE]
     if silent:
         lines.append(f"Hardly anything was learnt of {', '.join(silent)}: there the posterior is the prior.")
@@ -67,6 +65,7 @@ def fit_record(dataset: xr.Dataset) -> dict[str, Any]:
     estimates = {
         str(label): {
             "estimate": float(dataset.estimate.sel(label=label)),
+            "maximum": float(dataset.maximum.sel(label=label)),
             "interval": dataset.interval.sel(label=label).values.tolist(),
             "prior_interval": dataset.prior_interval.sel(label=label).values.tolist(),
             "width_over_prior": contraction(dataset, str(label)),

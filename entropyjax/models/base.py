@@ -58,10 +58,6 @@ class AbstractModel(eqx.Module):
         """Return dy/dt, each component in its unit per step."""
 
     @abc.abstractmethod
-    def diffusion(self, t: Scalar, state: State, params: Any) -> tuple[State, ...]:
-        """Return the Ito diffusion, one state per Wiener process; `None` marks a component that is zero."""
-
-    @abc.abstractmethod
     def focus_signal(self, params: Any, level: Scalar | float) -> Callable[[State], Scalar]:
         """Return g(y), positive exactly where the orchestrator is focused: h < `level` and x > 0."""
 
@@ -69,9 +65,30 @@ class AbstractModel(eqx.Module):
     def entropy_trend(self, state: State, params: Any) -> Scalar:
         """Return a quantity with the sign of the ODE's dH/dt; its upward zero is the cognitive horizon."""
 
-    @abc.abstractmethod
-    def progress(self, state: State) -> Scalar:
-        """Return s, the resolved share of the task."""
+    def diffusion(self, t: Scalar, state: State, params: Any) -> tuple[State, ...]:
+        """Return the Ito diffusion, one state per Wiener process; `None` marks a component that is zero.
+
+        A model that does not define it has no noise, and runs as an ODE alone.
+        """
+        del t, state, params
+        return ()
+
+    def progress(self, state: State) -> Scalar | None:
+        """Return s, the resolved share of the task.
+
+        A model that does not define it follows no task: `None`, and its runs are never resolved.
+        """
+        del state
+
+    @classmethod
+    def has_noise(cls) -> bool:
+        """Return whether the model has a diffusion."""
+        return cls.diffusion is not AbstractModel.diffusion
+
+    @classmethod
+    def has_progress(cls) -> bool:
+        """Return whether the model follows the task, so that its runs can be resolved."""
+        return cls.progress is not AbstractModel.progress
 
     def at_rest(self, context: Any, progress: Any, params: Any) -> State:
         """Return the state (focus, s, c) with the focus at rest at u(s, c), for a context and progress that are held.

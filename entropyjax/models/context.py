@@ -1,6 +1,6 @@
 """Context loading and evidence: the parts of the dynamics that every topology shares (model page, section 2).
 
-`params` is an `OrchestratorParams` throughout, of one lane or of a batch.
+`params` has the names of `OrchestratorParams` throughout, of one lane or of a batch.
 """
 
 from typing import Any
@@ -59,7 +59,12 @@ def inflow(params: Any, wrong: ScalarLike) -> Any:
 
     **Arguments:** `wrong`: 1 - q.
     """
-    return params.executor_tokens + params.reasoning_tokens + params.error_tokens * wrong
+    return clean_inflow(params) + params.error_tokens * wrong
+
+
+def clean_inflow(params: Any) -> Any:
+    """Return tau_e + tau_r in ktok/step, the mean inflow of tokens where no dispatch is wrong."""
+    return params.executor_tokens + params.reasoning_tokens
 
 
 def forgetting(params: Any, normalised_entropy: ScalarLike) -> Any:

@@ -4,10 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
-from jax import lax
 from jaxtyping import Array, Float
 
-from entropyjax.entropy import Choice, binary
+from entropyjax.entropy import Choice, binary, gap_at
 from entropyjax.models import context as ctx
 from entropyjax.models.base import State
 from entropyjax.models.orchestrator import AbstractOrchestrator, Forces, OrchestratorState
@@ -51,37 +50,10 @@ class AbstractGapOrchestrator(AbstractOrchestrator):
 
     def focus_signal(self, params: Any, level: Scalar | float) -> Callable[[State], Scalar]:
         # h falls strictly on x > 0, so the threshold on h is one on x: no logarithm in the loop.
-        gap = focus_at(level, ctx.rivals(params))
+        gap = gap_at(level, ctx.rivals(params))
         return lambda state: state.focus - gap
 
     def entropy_trend(self, state: State, params: Any) -> Scalar:
         # dH/dt over alpha |x| q (1-q): the same sign, and well scaled where q (1-q) underflows.
         excess = state.focus - self.target(state, params)
         return jnp.where(state.focus >= 0.0, excess, -excess)
-
-
-def focus_at(level: Scalar | float, rivals: Scalar) -> Scalar:
-    """Return the x > 0 at which h(x) = `level`, by bisection and Newton steps that carry the gradient.
-
-    **Arguments:** `level`: in (0, 1); `rivals`: N_e - 1.
-    """
-
-    def excess(x: Scalar) -> Scalar:
-        return binary.choice(x, rivals).normalised_entropy - level
-
-    def halve(_: Any, bracket: tuple[Scalar, Scalar]) -> tuple[Scalar, Scalar]:
-        low, high = bracket
-        middle = 0.5 * (low + high)
-        focused = excess(middle) < 0.0
-        return jnp.where(focused, low, middle), jnp.where(focused, middle, high)
-
-    # h < 1e-12 at the upper end for every N_e; 24 halvings leave the Newton steps in their basin.
-    top = jnp.maximum(jnp.log(rivals), 0.0) + 40.0
-    low, high = lax.fori_loop(0, 24, halve, lax.stop_gradient((jnp.zeros_like(top), top)))
-    x = lax.stop_gradient(0.5 * (low + high))
-    for _ in range(2):
-        x = lax.stop_gradient(x)
-        at = binary.choice(x, rivals)
-        slope = -x * at.right * at.wrong
-        x = x - excess(x) * lax.stop_gradient(jnp.log1p(rivals) / slope)
-    return x

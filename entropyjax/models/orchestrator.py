@@ -34,12 +34,13 @@ class Forces(NamedTuple):
     loading: Scalar
 
 
-_CHOICE = {
+CHOICE = {
     "right_probability": ("q", "-", "Probability of the right executor.", "right"),
     "entropy": ("H", "nat", "Scheduling entropy.", "entropy"),
     "normalised_entropy": ("h", "-", "Scheduling entropy over ln N_e.", "normalised_entropy"),
     "collision_probability": ("S", "-", "Probability that two draws agree.", "collision"),
 }
+"""Observables of the choice by name: symbol, unit, meaning, and the field of `Choice`."""
 _FORCES = {
     "resolution": ("R", "nat/step", "Force of task resolution, -dH/dt in clean context.", "resolution"),
     "loading": ("C_f", "nat/step", "Force of context loading.", "loading"),
@@ -48,7 +49,7 @@ _FORCES = {
 
 def _orchestrator_observables() -> dict[str, Observable]:
     out = {}
-    for name, (symbol, unit, doc, field) in _CHOICE.items():
+    for name, (symbol, unit, doc, field) in CHOICE.items():
         out[name] = Observable(symbol, unit, doc, lambda m, y, p, field=field: getattr(m.choice(y.focus, p), field))
     for name, (symbol, unit, doc, field) in _FORCES.items():
         out[name] = Observable(symbol, unit, doc, lambda m, y, p, field=field: getattr(m.forces(y, p), field))

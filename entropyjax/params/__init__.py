@@ -3,7 +3,12 @@
 from entropyjax.params.names import nearest as nearest
 from entropyjax.params.orchestrator import OrchestratorParams as OrchestratorParams
 from entropyjax.params.registry import Registry as Registry, UnknownNameError as UnknownNameError
-from entropyjax.params.spec import AbstractParams as AbstractParams, Parameter as Parameter, parameter as parameter
+from entropyjax.params.spec import (
+    AbstractParams as AbstractParams,
+    Parameter as Parameter,
+    parameter as parameter,
+    shared as shared,
+)
 from entropyjax.params.support import Support as Support
 from entropyjax.params.values import (
     ParameterError as ParameterError,

@@ -38,7 +38,13 @@ def parameter(default: float, unit: str, support: Support, symbol: str, doc: str
     return eqx.field(default=default, metadata={_KEY: (symbol, unit, support, doc)})
 
 
-@dataclass_transform(field_specifiers=(parameter,))
+def shared(cls: "type[AbstractParams]", name: str) -> Any:
+    """Declare a parameter as the field of another set that it is: the same default, unit, support and meaning."""
+    spec = cls.specs()[name]
+    return parameter(spec.default, spec.unit, spec.support, spec.symbol, spec.doc)
+
+
+@dataclass_transform(field_specifiers=(parameter, shared))
 class AbstractParams(eqx.Module):
     """Base of the parameter sets: an immutable pytree with one scalar leaf per parameter.
 

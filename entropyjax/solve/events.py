@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
@@ -62,8 +63,15 @@ class Monitor(Protocol):
 
 
 def progress_signal(model: AbstractModel, criteria: Criteria) -> Callable[[Any], Scalar]:
-    """Return s(y) - (1 - s_tol), at least zero exactly where the task is resolved."""
-    return lambda state: model.progress(state) - (1.0 - criteria.progress_tolerance)
+    """Return s(y) - (1 - s_tol), at least zero exactly where the task is resolved; -1 for a model without progress."""
+
+    def signal(state: Any) -> Scalar:
+        progress = model.progress(state)
+        if progress is None:
+            return jnp.full((), -1.0, jnp.result_type(jax.tree.leaves(state)[0]))
+        return progress - (1.0 - criteria.progress_tolerance)
+
+    return signal
 
 
 def outcome(events: Events, horizon: Scalar) -> Int[Array, ""]:

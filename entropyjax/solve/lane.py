@@ -8,6 +8,7 @@ from jaxtyping import Array
 
 from entropyjax.models import AbstractModel
 from entropyjax.params import cast
+from entropyjax.solve.dynamics import refusal
 from entropyjax.solve.events import Criteria
 from entropyjax.solve.grid import Grid
 from entropyjax.solve.method import METHODS, AbstractMethod, LaneResult, Path, Problem, Save
@@ -51,12 +52,14 @@ def solve(
 
     **Returns:** a `LaneResult`.
 
-    **Raises:** `ValueError` if a stochastic method gets no key.
+    **Raises:** `ValueError` if a stochastic method gets no key, or the model does not have the method's dynamics.
     """
     if method is None:
         method = METHODS.get(DEFAULT_METHOD["ode" if key is None else "sde"])()
     if method.dynamics != "ode" and key is None:
         raise ValueError(f"Method {METHODS.name_of(method)} is stochastic: pass key=jax.random.key(seed).")
+    if sentence := refusal(type(model), method.dynamics):
+        raise ValueError(sentence)
     dtype = jnp.result_type(float) if dtype is None else jnp.dtype(dtype)
     key = jax.random.key(0) if key is None else key
     params, criteria = cast(params, dtype), cast(criteria, dtype)

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError
 
 from entropyjax.io.config.errors import Problem
-from entropyjax.io.config.population import Distribution, Uniform
+from entropyjax.io.config.population import Distribution, Samples, Uniform
 from entropyjax.io.config.quantities import number, numbers
 from entropyjax.io.config.sentences import sentence
 from entropyjax.io.config.tables import CriteriaConfig, ModelConfig
@@ -51,7 +51,8 @@ def check_params(cls: Params, params: Mapping[str, Any]) -> tuple[dict[str, floa
 
 
 def check_population(cls: Params, population: Mapping[str, Distribution]) -> Iterator[Problem]:
-    """Yield unknown names of drawn parameters, and distributions outside their supports."""
+    """Yield unknown names of drawn parameters, distributions outside their supports, and rows of unequal lengths."""
+    sizes: dict[str, tuple[str, int]] = {}
     for name, drawn in population.items():
         for key, value in drawn.anchors().items():
             try:
@@ -64,6 +65,14 @@ def check_population(cls: Params, population: Mapping[str, Distribution]) -> Ite
         if isinstance(drawn, Uniform) and not drawn.low < drawn.high:
             text = f"population.{name}: low = {drawn.low:g} must be below high = {drawn.high:g}; exchange them."
             yield Problem(("population", name), text)
+        if isinstance(drawn, Samples) and drawn.rows is not None:
+            other, size = sizes.setdefault(drawn.rows, (name, len(drawn.values)))
+            if len(drawn.values) != size:
+                text = (
+                    f"population.{name} has {len(drawn.values)} values and population.{other} has {size}, though both "
+                    f"have rows = '{drawn.rows}'; give one value of each a row."
+                )
+                yield Problem(("population", name, "values"), text)
 
 
 def check_sources(sources: Mapping[str, str], params: Iterable[str]) -> Iterator[Problem]:

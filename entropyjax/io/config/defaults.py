@@ -25,7 +25,7 @@ def fill(data: dict[str, Any]) -> dict[str, Any]:
     run = data.get("run", {})
     if not isinstance(run, dict):
         return data
-    dynamics = run.get("dynamics", _first(data, "run.dynamics", DEFAULT_METHOD, _RUN["dynamics"]))
+    dynamics = run.get("dynamics", _first(data, "run.dynamics", DEFAULT_METHOD, _dynamics(data)))
     known = dynamics if isinstance(dynamics, str) and dynamics in DEFAULT_METHOD else _RUN["dynamics"]
     wanted = {
         "dynamics": dynamics,
@@ -77,13 +77,21 @@ def without_stale(data: dict[str, Any], dynamics: Any) -> dict[str, Any]:
     run = data.get("run")
     if not isinstance(run, dict):
         return data
-    old = run.get("dynamics", _RUN["dynamics"])
+    old = run.get("dynamics", _dynamics(data))
     if dynamics == old:
         return data
     stale = {"method"}
     stale |= {"step"} if "agents" in (old, dynamics) else set()
     stale |= {"replicates"} if _lone(old, data) or _lone(dynamics, data) else set()
     return {**data, "run": {key: value for key, value in run.items() if key not in stale}}
+
+
+def _dynamics(data: dict[str, Any]) -> str:
+    """Return the dynamics of a model unless told otherwise: the SDE where it has noise."""
+    model = data.get("model", {})
+    name = model.get("name", _MODEL) if isinstance(model, dict) else _MODEL
+    quiet = isinstance(name, str) and name in MODELS and not MODELS.get(name).has_noise()
+    return "ode" if quiet else _RUN["dynamics"]
 
 
 def _lone(dynamics: Any, data: dict[str, Any]) -> bool:

@@ -60,7 +60,7 @@ def examine(data: dict[str, Any]) -> Findings:
     if "criteria" not in spoiled:
         found += checks.check_criteria(tables.criteria, varied)
     if not {problem.location[0] for problem in (*problems, *found)} & {"run", "params", "axes"}:
-        found += run_checks.check_agents(cls, tables.run, _reached(cls, tables, varied))
+        found += run_checks.check_dynamics(cls, tables.run, _reached(cls, tables, varied))
     spreads = [axis._replace(place=places[axis.place]) for axis in spreads]
     return Findings(tables, spreads, problems + renumbered(found, places))
 

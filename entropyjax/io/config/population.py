@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 FROZEN = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
 
@@ -47,11 +47,17 @@ class Uniform(BaseModel):
 
 
 class Samples(BaseModel):
-    """Empirical distribution: one of the values, each as likely as the others."""
+    """Empirical distribution: one of the values, each as likely as the others; of the same row where `rows` is."""
 
     model_config = FROZEN
     distribution: Literal["samples"] = "samples"
     values: tuple[float, ...] = Field(min_length=1, description="Measured values.")
+    rows: str | None = Field(None, min_length=1, description="Name that parameters share whose values go together.")
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Sweeps from before there were rows keep their identity.
+        return {key: value for key, value in handler(self).items() if value is not None}
 
     def anchors(self) -> dict[str, Any]:
         """Return, by name, the values that the parameter's support must contain."""

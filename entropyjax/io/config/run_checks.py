@@ -4,12 +4,12 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from entropyjax.agents import AgentError, check_rates, micro_step
+from entropyjax.agents import AgentError, check_rates
 from entropyjax.io.config.errors import Problem
 from entropyjax.io.config.tables import RunConfig
 from entropyjax.models import MODELS, AbstractModel
 from entropyjax.params import OrchestratorParams, UnknownNameError
-from entropyjax.solve import DEFAULT_METHOD, METHODS
+from entropyjax.solve import DEFAULT_METHOD, METHODS, refusal
 
 Values = Mapping[str, tuple[float, ...]]
 """All values that each parameter takes in the cells of a sweep, by name."""
@@ -46,16 +46,15 @@ def check_run(run: RunConfig, drawn: bool) -> Iterator[Problem]:
         yield Problem(("run", "step"), f"{text} Take a longer step.")
 
 
-def check_agents(model: type[AbstractModel], run: RunConfig, values: Values) -> Iterator[Problem]:
-    """Yield what keeps agents from running: no simulator, unfit micro-steps, rates that are too high."""
-    if run.dynamics != "agents":
-        return
-    if micro_step.dispatch(model) is micro_step.dispatch(object):
-        text = f"model '{run_name(model)}' has no agent-level simulator; use dynamics 'sde' or 'ode'."
-        yield Problem(("run", "dynamics"), text)
-        return
-    if not issubclass(model.Params, OrchestratorParams):
-        return
+def check_dynamics(model: type[AbstractModel], run: RunConfig, values: Values) -> Iterator[Problem]:
+    """Yield that the model has no such dynamics; of agents also unfit micro-steps and rates that are too high."""
+    if sentence := refusal(model, run.dynamics, f"model '{run_name(model)}'"):
+        yield Problem(("run", "dynamics"), sentence)
+    elif run.dynamics == "agents" and issubclass(model.Params, OrchestratorParams):
+        yield from _check_agents(model, run, values)
+
+
+def _check_agents(model: type[AbstractModel], run: RunConfig, values: Values) -> Iterator[Problem]:
     for size in values["step_size"]:
         ratio = _per_interval(run, size)
         if ratio * run.save_intervals >= _MOST_STEPS:

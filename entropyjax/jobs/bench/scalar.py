@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from entropyjax.entropy import gap_at
 from entropyjax.jobs.bench.problem import float64
-from entropyjax.models.gap import focus_at
 from entropyjax.solve import Criteria
 
 
@@ -43,7 +43,7 @@ def derive(params: Any) -> np.ndarray:
     with float64():
         # They are the same to rounding however they are found, so the package finds them.
         levels = (theta, theta - hysteresis)
-        threshold, arming = (np.asarray(jax.vmap(lambda one, at=at: focus_at(at, one))(rivals)) for at in levels)
+        threshold, arming = (np.asarray(jax.vmap(lambda one, at=at: gap_at(at, one))(rivals)) for at in levels)
     evidence = p["evidence"] * (1.0 + p["reasoning_gain"] * np.log1p(p["reasoning_tokens"] / p["reasoning_scale"]))
     rows = Derived(
         log_rivals=np.log(rivals),

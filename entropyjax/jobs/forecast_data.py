@@ -1,0 +1,174 @@
+"""From the endings of runs to the variables of a forecast."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from entropyjax.ensemble import Endings, cognitive_horizon, wilson_interval, without_sampling
+from entropyjax.inference.draws import LEVEL
+from entropyjax.phase.changes import Change
+from entropyjax.phase.ranking import rank_shares
+from entropyjax.results import Outcome
+
+OBJECTIVES = {"collapsed": (Outcome.COLLAPSED, -1.0), "resolved": (Outcome.RESOLVED, 1.0)}
+"""Outcomes that changes are judged by, and whether more of one is a gain."""
+
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+ENDS = 0.5 * (1.0 + np.array([-1.0, 1.0]) * LEVEL)
+"""Levels of the ends of an interval."""
+
+
+def shares(endings: Endings) -> Float[np.ndarray, "cases draws halves outcomes"]:
+    """Return the share of each outcome in each half of the runs of a draw; its tasks count alike."""
+    counts = endings.outcomes.sum(axis=-2)
+    trials = counts.sum(axis=-1, keepdims=True)
+    return np.where(trials > 0, counts / np.maximum(trials, 1), np.nan)
+
+
+def between(
+    halves: Float[np.ndarray, "... draws halves"],
+) -> tuple[Float[np.ndarray, "... draws"], Float[np.ndarray, "..."]]:
+    """Return the mean of both halves of the runs, and the part of its variance between draws that is the runs' own."""
+    return halves.mean(axis=-1), ((halves[..., 0] - halves[..., 1]) ** 2).mean(axis=-1) / 4.0
+
+
+def interval(values: Float[np.ndarray, "... draws"], noise: Any) -> Float[np.ndarray, "... 2"]:
+    """Return the interval of 90% over the posterior, the runs' own chance taken off."""
+    return np.moveaxis(np.quantile(without_sampling(values, noise), ENDS, axis=-1), 0, -1)
+
+
+def outlook(endings: Endings, times: Float[np.ndarray, " times"]) -> dict[str, Any]:
+    """Return the variables of the system as it is, from its own endings, without an axis of cases."""
+    halves = shares(endings)
+    share, noise = between(np.moveaxis(halves, -1, 0))
+    counts = endings.outcomes.sum(axis=(0, 1, 2))
+    total = np.broadcast_to(counts.sum(), counts.shape)
+    kept = np.clip(interval(share, noise), 0.0, 1.0)
+    data: dict[str, Any] = {
+        "outcome_count": ("outcome", counts, _attrs("1", "Runs by outcome.")),
+        "outcome_probability": ("outcome", share.mean(axis=-1), _attrs("1", "Mean over the posterior.")),
+        "outcome_posterior": (("outcome", "bound"), kept, _attrs("1", "90% interval over the posterior.")),
+        "outcome_simulation": (
+            ("outcome", "bound"),
+            wilson_interval(counts, total, LEVEL),
+            _attrs("1", "90% interval of the mean by Wilson: what the number of runs leaves open."),
+        ),
+        "outcome_by_draw": (("outcome", "draw"), share, _attrs("1", "Share of the runs of each draw.")),
+        "failure_count": ("failure", endings.failures.sum(axis=(0, 1, 2)), _attrs("1", "Runs by failure code.")),
+    }
+    return data | _curves(endings) | _times(endings, times) | _entropy(endings, times)
+
+
+def _curves(endings: Endings) -> dict[str, Any]:
+    """Return which share has collapsed, and has been resolved, by each time."""
+    trials = np.maximum(endings.outcomes.sum(axis=(-2, -1)), 1)
+    data = {}
+    for name in OBJECTIVES:
+        halves = np.cumsum(getattr(endings, name).sum(axis=-2), axis=-1) / trials[..., None]
+        share, noise = between(np.moveaxis(halves, -1, 0))
+        ends = np.clip(interval(share, noise), 0.0, 1.0)
+        words = f"Share of the runs that have {'collapsed' if name == 'collapsed' else 'been resolved'} by then"
+        data[f"{name}_by"] = ("time", share.mean(axis=-1), _attrs("1", f"{words}, mean over the posterior."))
+        data[f"{name}_by_interval"] = (("time", "bound"), ends, _attrs("1", f"{words}, 90% interval."))
+    return data
+
+
+def _times(endings: Endings, times: np.ndarray) -> dict[str, Any]:
+    """Return when the runs that collapse, and those that are resolved, do so."""
+    data = {}
+    for name in OBJECTIVES:
+        counts = getattr(endings, name).sum(axis=(0, 1, 2))
+        reached = np.cumsum(counts)
+        place = [int(np.searchsorted(reached, level * reached[-1])) for level in QUANTILES]
+        found = np.where(reached[-1] > 0, times[np.minimum(place, len(times) - 1)], np.nan)
+        data[f"{name}_time_quantile"] = (
+            "quantile",
+            found,
+            _attrs("step", f"Step by which a share of the runs that end {name} have done so; NaN if none do."),
+        )
+        data[f"{name}_time_count"] = ("time", counts, _attrs("1", f"Runs that end {name}, by the time of it."))
+    return data
+
+
+def _entropy(endings: Endings, times: np.ndarray) -> dict[str, Any]:
+    """Return the mean of H over runs and its first minimum, of all runs together and by draw."""
+    moments = endings.observables["entropy"]
+    mean = moments.mean.mean(axis=(1, 2))
+    variance = (moments.variance / np.maximum(moments.count, 1)).sum(axis=(1, 2))
+    error = np.sqrt(variance) / (moments.mean.shape[1] * moments.mean.shape[2])
+    whole = cognitive_horizon(times, mean.mean(axis=0), np.sqrt((error**2).sum(axis=0)) / len(mean))
+    each = cognitive_horizon(times, mean, error)
+    ends = np.quantile(each, ENDS, method="inverted_cdf")
+    return {
+        "mean_entropy": ("time", mean.mean(axis=0), _attrs("nat", "Mean of H over the posterior.")),
+        "mean_entropy_interval": (
+            ("time", "bound"),
+            np.quantile(mean, ENDS, axis=0).T,
+            _attrs("nat", "90% interval over the posterior."),
+        ),
+        "cognitive_horizon": ((), float(whole), _attrs("step", "First minimum of the mean of H; inf if none.")),
+        "cognitive_horizon_interval": ("bound", ends, _attrs("step", "90% interval over the posterior.")),
+        "cognitive_horizon_none": ((), float(np.isinf(each).mean()), _attrs("1", "Share of the draws without one.")),
+    }
+
+
+def advice(
+    base: Float[np.ndarray, "draws halves outcomes"],
+    after: Float[np.ndarray, "changes draws halves outcomes"],
+    moved: Sequence[tuple[Change, np.ndarray, np.ndarray]],
+) -> dict[str, Any]:
+    """Return the variables over changes: effects, effects by unit, and ranks.
+
+    **Arguments:** `base`, `after`: shares of outcomes; `moved`: each change with the parameter's values before and
+    after it, NaN where there is none.
+    """
+    before, then = (np.stack([entry[place] for entry in moved]) for place in (1, 2))
+    relative = np.abs(then - before) / np.where(before != 0.0, np.abs(before), np.nan)
+    data: dict[str, list[Any]] = {}
+    for code, sign in OBJECTIVES.values():
+        effect, noise = between(after[..., code] - base[..., code])
+        kept = without_sampling(effect, noise)
+        tenth = _over(sign * effect, 10.0 * relative)
+        counted = np.isfinite(tenth).all(axis=-1)
+        ranks = np.full((len(moved), len(moved)), np.nan)
+        if counted.any():
+            ranks[np.ix_(counted, np.arange(counted.sum()))] = rank_shares(tenth[counted])
+        found = {
+            "effect_by_draw": effect,
+            "effect": effect.mean(axis=-1),
+            "effect_interval": np.moveaxis(np.quantile(kept, ENDS, axis=-1), 0, -1),
+            "effect_error": np.sqrt(noise / effect.shape[-1]),
+            "gain_per_tenth": tenth.mean(axis=-1),
+            "effect_per_unit": _over(effect, then - before).mean(axis=-1),
+            "rank_share": ranks,
+        }
+        for name, values in found.items():
+            data.setdefault(name, []).append(values)
+    whole: Mapping[str, tuple[tuple[str, ...], str, str]] = {
+        "effect_by_draw": (("draw",), "1", "What the change adds to the share of the outcome, by draw."),
+        "effect": ((), "1", "Mean over the posterior of what the change adds to the share of the outcome."),
+        "effect_interval": (("bound",), "1", "90% interval of it over the posterior."),
+        "effect_error": ((), "1", "Standard error of the mean effect by the number of runs."),
+        "gain_per_tenth": ((), "1", "Gain for each 10% that the parameter is moved."),
+        "effect_per_unit": ((), "1 per unit", "Effect for each unit of the parameter."),
+        "rank_share": (("rank",), "1", "Share of the draws in which the change has the rank by gain per 10%."),
+    }
+    out: dict[str, Any] = {
+        name: (("objective", "change", *dims), np.stack(data[name]), _attrs(unit, doc))
+        for name, (dims, unit, doc) in whole.items()
+    }
+    out["before"] = ("change", np.median(before, axis=-1), _attrs("", "Median of the parameter as it is."))
+    out["after"] = ("change", np.median(then, axis=-1), _attrs("", "Median of the parameter after the change."))
+    return out
+
+
+def _over(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    """Return a ratio that is 0 where nothing was moved."""
+    return np.where(denominator == 0.0, 0.0, numerator / np.where(denominator == 0.0, 1.0, denominator))
+
+
+def _attrs(unit: str, doc: str) -> dict[str, str]:
+    return {"units": unit, "long_name": doc}
