@@ -29,7 +29,7 @@ def godambe(fit: Fit, draws: int = 1000, seed: int = 0) -> Posterior:
 
 
 def sandwich(fit: Fit) -> Float[np.ndarray, "size size"]:
-    """Return H^-1 (I + J) H^-1: H the curvature of minus the log posterior, J the variance of the likelihood's gradient.
+    """Return H^-1 (I + J) H^-1: H the curvature of minus the log posterior, J the variance of ln L's gradient.
 
     J is summed over tasks, whose entries may depend on each other in any way. The prior counts as one more observation,
     whose score has the variance I: where J is the information of the likelihood, the sandwich is Laplace's
