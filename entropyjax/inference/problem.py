@@ -21,15 +21,15 @@ from entropyjax.models import AbstractModel
 from entropyjax.params import Parameter
 
 NODES, WIDE = 9, 31
-"""Points of the quadrature over the random effect of a task: where it is known what the task has shown, and where not."""
+"""Points of the quadrature over the random effect of a task of which something is seen, and of which nothing is."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Problem:
     """A model, its free parameters and what was observed.
 
-    The likelihood of a unit is the mean over z ~ N(0, 1) of exp(sum of its rows at x + sigma_task z): its rows share the
-    task's random effect. Entries of the likelihood are the units in order and then the rows of marginal terms.
+    The likelihood of a unit is the mean over z ~ N(0, 1) of exp(sum of its rows at x + sigma_task z): its rows share
+    the task's random effect. Entries of the likelihood are the units in order and then the rows of marginal terms.
 
     **Attributes:**
 

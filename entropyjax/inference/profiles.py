@@ -103,26 +103,27 @@ def _maximised(fit: Fit, lens: Lens, grids: Float[np.ndarray, "labels points"], 
 
 def _once(fit: Fit, lens: Lens, grids: np.ndarray, starts: np.ndarray, prior: bool, options: Options) -> _Ends:
     problem, dtype = fit.problem, jnp.result_type(float)
-    one = jax.vmap(_at(problem, prior, options), (0, 0, 0, None))
-    run = problem.compiled.setdefault(("profiles", prior, options), jax.jit(one))
+    one = jax.vmap(_at(problem, options), (0, 0, 0, None, None))
+    run = problem.compiled.setdefault(("profiles", options), jax.jit(one))
     held = Lens(*(jnp.asarray(leaf, dtype if leaf.dtype.kind == "f" else None) for leaf in lens))
     flat = jnp.asarray(starts.reshape(grids.size, -1), dtype)
-    found: Maximum = run(flat, jnp.asarray(grids.ravel(), dtype), held, problem.terms)
+    counted = jnp.asarray(float(prior), dtype)
+    found: Maximum = run(flat, jnp.asarray(grids.ravel(), dtype), held, problem.terms, counted)
     value = np.asarray(found.log_posterior).reshape(grids.shape)
     return np.asarray(found.scores).reshape(starts.shape), np.where(np.isfinite(value), value, -np.inf)
 
 
-def _at(problem: Problem, prior: bool, options: Options) -> Any:
-    """Return the function that maximises with one value held."""
+def _at(problem: Problem, options: Options) -> Any:
+    """Return the function that maximises with one value held, whose prior counts as often as it is told."""
 
-    def one(start: Array, place: Array, lens: Lens, terms: Any) -> Maximum:
+    def one(start: Array, place: Array, lens: Lens, terms: Any, prior: Array) -> Maximum:
         own = jnp.arange(len(start)) == lens.own
 
         def entries(scores: Array) -> Array:
             # The held score leaves the vector; what stands in its place is drawn to 0 by its prior alone.
             held = lens.score(place, scores)
-            itself = -0.5 * held**2 if prior else jnp.zeros_like(held)
-            return jnp.append(problem.log_likelihoods(jnp.where(own, held, scores), terms), itself)
+            found = problem.log_likelihoods(jnp.where(own, held, scores), terms)
+            return jnp.append(found, -0.5 * prior * held**2)
 
         return maximise(entries, jnp.where(own, 0.0, start), options)
 
