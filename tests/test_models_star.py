@@ -1,4 +1,4 @@
-"""The star: the focus threshold, attention at extreme loads, and its formulas against numpy."""
+"""The star: attention at extreme loads, and its formulas against numpy."""
 
 import jax
 import jax.numpy as jnp
@@ -6,63 +6,12 @@ import numpy as np
 import pytest
 import systems
 from mpmath import mp, mpf
-from scipy.optimize import brentq
 
-from entropyjax.entropy import gap_at
 from entropyjax.models import Star, context as ctx
 from entropyjax.models.orchestrator import OrchestratorState
 from entropyjax.params import cast
 
 STAR = Star()
-RIVALS = [0.5, 1.0, 1.5, 7.0, 999.0, 1e6 - 1.0]
-LEVELS = [0.02, 0.2, 0.5, 0.8, 0.98]
-
-
-def normalised(x, rivals):
-    return systems.choice(x, rivals)[2]
-
-
-def threshold(level, rivals):
-    return brentq(lambda x: normalised(x, rivals) - level, 1e-9, 60.0, xtol=1e-14, rtol=1e-14)
-
-
-@pytest.fixture(scope="module")
-def thresholds():
-    levels, rivals = (grid.ravel() for grid in np.meshgrid(LEVELS, RIVALS))
-    return levels, rivals, np.array([threshold(*pair) for pair in zip(levels, rivals, strict=True)])
-
-
-def conditioning(x, level, rivals):
-    """|d ln x / d ln h|: how much an error of h moves x, both relative."""
-    q = systems.choice(x, rivals)[0]
-    return level * np.log(1.0 + rivals) / (x * x * q * (1.0 - q))
-
-
-@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
-def test_focus_at_against_brentq(thresholds, dtype):
-    levels, rivals, expected = thresholds
-    got = jax.jit(jax.vmap(gap_at))(jnp.asarray(levels, dtype), jnp.asarray(rivals, dtype))
-    assert got.dtype == dtype
-    eps = float(jnp.finfo(dtype).eps)
-    # h is good to a few eps relative; its conditioning carries that over to x.
-    tolerance = (
-        16.0 * eps * (1.0 + np.array([conditioning(*row) for row in zip(expected, levels, rivals, strict=True)]))
-    )
-    assert np.all(np.abs(np.asarray(got, float) - expected) <= tolerance * expected)
-
-
-def test_gradients_of_focus_at(thresholds):
-    """Against differences of brentq in ln rivals and in the level."""
-    levels, rivals, _ = thresholds
-    by_level, by_rivals = jax.jit(jax.vmap(jax.grad(gap_at, argnums=(0, 1))))(jnp.asarray(levels), jnp.asarray(rivals))
-    for k, (level, rival) in enumerate(zip(levels, rivals, strict=True)):
-        d, r = 1e-5 * level, 1e-5 * rival
-        if level + d < 1.0:
-            expected = (threshold(level + d, rival) - threshold(level - d, rival)) / (2.0 * d)
-            # Differences: 1e-10 of truncation times third derivatives, brentq's 1e-14 over 1e-5.
-            np.testing.assert_allclose(by_level[k], expected, rtol=1e-6)
-        expected = (threshold(level, rival + r) - threshold(level, rival - r)) / (2.0 * r)
-        np.testing.assert_allclose(by_rivals[k] * rival, expected * rival, rtol=1e-6, atol=1e-7)
 
 
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])

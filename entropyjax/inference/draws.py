@@ -34,6 +34,7 @@ class ParameterDraws(NamedTuple):
     - `widths`: of each parameter that was free, the width of its interval over the prior's on the scale of the fit.
     - `condition`: name of the system, orchestrator and roster; `method`: how they were drawn.
     - `steps`: decisions that were seen of a run; 0 where nothing is known of it.
+    - `observed`: names of the observations that were fitted.
     """
 
     model: AbstractModel
@@ -43,6 +44,7 @@ class ParameterDraws(NamedTuple):
     condition: str
     method: str
     steps: int = 0
+    observed: tuple[str, ...] = ()
 
     @property
     def columns(self) -> dict[str, Float[np.ndarray, " draws"]]:
@@ -89,6 +91,7 @@ def parameter_draws(posterior: Posterior, condition: int = 0) -> ParameterDraws:
         condition=problem.units.conditions.names[condition],
         method=posterior.method,
         steps=problem.steps,
+        observed=tuple(term.name for term in problem.terms),
     )
 
 

@@ -68,12 +68,14 @@ def default_free(model: AbstractModel, terms: Sequence[AbstractTerm], taken: Seq
     """Return what a fit frees unless it is told, without what is `taken` (fixed or tied).
 
     Of orchestrators the evidence, the effective share of the window and the gap at the start; of other models all that
-    is theirs alone. Then the spread between tasks, where rows are of tasks, and what observations bring with them.
+    is theirs alone, and the effective share where the load acts through attention. Then the spread between tasks, where rows are of tasks, and what observations bring with them.
     """
     own = model.Params.specs()
     shared = OrchestratorParams.specs()
     orchestrator = ["evidence", "effective_fraction", "initial_focus"]
     names = orchestrator if "evidence" in own else [name for name in own if name not in shared]
+    if "dilution_order" in own and "effective_fraction" not in names:
+        names.append("effective_fraction")
     if any(not term.marginal for term in terms) and one_gap(model):
         names.append(SPREAD.name)
     for term in terms:

@@ -25,6 +25,7 @@ from entropyjax.params import replace
 from entropyjax.results import Failure, Outcome, describe
 from entropyjax.stability import has_margin_window, margin_window
 
+_EVENTS = ("focus", "collapse", "resolution")
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
@@ -63,7 +64,7 @@ def _times(ensemble: Ensemble, cells: Statistics, trials: np.ndarray) -> dict[st
     """Return means and quantiles of event times; a single trajectory's time is exact, quantiles are binned."""
     out = {}
     horizon = float(ensemble.grid.horizon)
-    for event in ("focus", "collapse", "resolution"):
+    for event in _EVENTS if ensemble.model.has_progress() else _EVENTS[:2]:
         moments = getattr(cells, f"{event}_time")
         mean = np.where(moments.count > 0, moments.mean, np.inf)
         out[f"{event}_time_mean"] = Variable((), mean, "step", f"Mean time of {event} where it happened, else inf.")
@@ -147,7 +148,8 @@ def assemble(
     dataset = xr.Dataset(data, coords=_coordinates(config, ensemble))
     dataset.attrs = attributes(config, report)
     models = [axis.name for axis in config.axes if axis.name == "model" or _changes_model(axis)]
-    if len(models) == 1:
+    # A model of no task resolves nothing, so that there is nothing to be the best at.
+    if len(models) == 1 and "resolution_time_mean" in data:
         # Runs without noise differ or do not; others within 3 standard errors are not told apart.
         levels = {config.run.dynamics, *(v for axis in config.axes if axis.path == "run.dynamics" for v in axis.values)}
         certain = levels == {"ode"} and not config.population

@@ -4,7 +4,10 @@ from entropyjax.agents import AgentError
 from entropyjax.ensemble import EnsembleError
 from entropyjax.inference import InferenceError
 from entropyjax.io.config import ConfigError
+from entropyjax.io.lines import LinesError
 from entropyjax.io.store import StoreError
+from entropyjax.iwg import WorkflowError
+from entropyjax.models import RestError
 from entropyjax.params import ParameterError, UnknownNameError
 from entropyjax.stability import ContinuationError
 from entropyjax.traces import TraceError
@@ -18,9 +21,12 @@ USER_ERRORS = (
     JobError,
     ConfigError,
     StoreError,
+    LinesError,
+    WorkflowError,
     EnsembleError,
     AgentError,
     ParameterError,
+    RestError,
     UnknownNameError,
     ContinuationError,
     InferenceError,

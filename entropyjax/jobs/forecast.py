@@ -11,10 +11,10 @@ import jax
 import numpy as np
 import xarray as xr
 
+from entropyjax.agents import micro_step
 from entropyjax.calibrate import object_folder
 from entropyjax.calibrate.measure import load_calibration
 from entropyjax.ensemble import Endings
-from entropyjax.inference.course import has_agents
 from entropyjax.inference.draws import DEFAULT, GIVEN, PRIOR, ParameterDraws
 from entropyjax.inference.effect import SPREAD
 from entropyjax.inference.posterior import Posterior
@@ -91,13 +91,17 @@ def forecast(
 
 def _check(model: AbstractModel, horizon: int, replicates: int) -> None:
     name = type(model).__name__
-    if not has_agents(model) or not isinstance(model.params(), OrchestratorParams):
+    if not _has_agents(model) or not isinstance(model.params(), OrchestratorParams):
         raise JobError(
             f"{name} has no agents, no progress and no context, so that neither collapse nor resolution can be "
             "forecast from it; fit an orchestrator, the star for example."
         )
     if horizon < 1 or replicates < 1:
         raise JobError(f"horizon = {horizon} and replicates = {replicates} must be at least 1.")
+
+
+def _has_agents(model: AbstractModel) -> bool:
+    return micro_step.dispatch(type(model)) is not micro_step.dispatch(object)
 
 
 Moved = tuple[Change, np.ndarray, np.ndarray]
@@ -126,7 +130,7 @@ def _check_topology(model: AbstractModel, change: Change) -> None:
     if type(model) is not Star:
         raise JobError(f"{change.name} is left out: other topologies are compared with the star, and this is a model "
                        f"of another.")  # fmt: skip
-    if not has_agents(other()):
+    if not _has_agents(other()):
         raise JobError(f"{change.name} is left out: {other.__name__} has no agents.")
 
 

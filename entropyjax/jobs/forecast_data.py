@@ -12,8 +12,18 @@ from entropyjax.phase.changes import Change
 from entropyjax.phase.ranking import rank_shares
 from entropyjax.results import Outcome
 
-OBJECTIVES = {"collapsed": (Outcome.COLLAPSED, -1.0), "resolved": (Outcome.RESOLVED, 1.0)}
-"""Outcomes that changes are judged by, and whether more of one is a gain."""
+OBJECTIVES: Mapping[str, tuple[tuple[Outcome, ...], float]] = {
+    "unfocused": ((Outcome.COLLAPSED, Outcome.NEVER_FOCUSED), -1.0),
+    "collapsed": ((Outcome.COLLAPSED,), -1.0),
+    "resolved": ((Outcome.RESOLVED,), 1.0),
+}
+"""Outcomes that changes are judged by, and whether more of them is a gain.
+
+A system that never focuses does not collapse, so that the share that collapses alone would praise what ruins it.
+"""
+
+ENDED = ("collapsed", "resolved")
+"""Endings that have a time."""
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -66,7 +76,7 @@ def _curves(endings: Endings) -> dict[str, Any]:
     """Return which share has collapsed, and has been resolved, by each time."""
     trials = np.maximum(endings.outcomes.sum(axis=(-2, -1)), 1)
     data = {}
-    for name in OBJECTIVES:
+    for name in ENDED:
         halves = np.cumsum(getattr(endings, name).sum(axis=-2), axis=-1) / trials[..., None]
         share, noise = between(np.moveaxis(halves, -1, 0))
         ends = np.clip(interval(share, noise), 0.0, 1.0)
@@ -79,7 +89,7 @@ def _curves(endings: Endings) -> dict[str, Any]:
 def _times(endings: Endings, times: np.ndarray) -> dict[str, Any]:
     """Return when the runs that collapse, and those that are resolved, do so."""
     data = {}
-    for name in OBJECTIVES:
+    for name in ENDED:
         counts = getattr(endings, name).sum(axis=(0, 1, 2))
         reached = np.cumsum(counts)
         place = [int(np.searchsorted(reached, level * reached[-1])) for level in QUANTILES]
@@ -128,8 +138,8 @@ def advice(
     before, then = (np.stack([entry[place] for entry in moved]) for place in (1, 2))
     relative = np.abs(then - before) / np.where(before != 0.0, np.abs(before), np.nan)
     data: dict[str, list[Any]] = {}
-    for code, sign in OBJECTIVES.values():
-        effect, noise = between(after[..., code] - base[..., code])
+    for codes, sign in OBJECTIVES.values():
+        effect, noise = between(sum(after[..., code] - base[..., code] for code in codes))
         kept = without_sampling(effect, noise)
         tenth = _over(sign * effect, 10.0 * relative)
         counted = np.isfinite(tenth).all(axis=-1)

@@ -55,7 +55,16 @@ def _of_fit(fit: xr.Dataset, condition: int | str) -> ParameterDraws:
             effects[name] = fit.posterior.sel(label=label).values.astype(float)
     widths |= {name: widths[other] for name, (other, _) in json.loads(fit.attrs["ties"]).items() if other in widths}
     name = str(fit.condition_name.values[place])
-    return ParameterDraws(model, model.Params(**columns), effects, widths, name, fit.attrs["method"], fit.sizes["step"])
+    return ParameterDraws(
+        model=model,
+        params=model.Params(**columns),
+        effects=effects,
+        widths=widths,
+        condition=name,
+        method=fit.attrs["method"],
+        steps=fit.sizes["step"],
+        observed=tuple(fit.attrs["observed"].split(", ")),
+    )
 
 
 def _label(fit: xr.Dataset, name: str, column: np.ndarray | None) -> str:

@@ -13,7 +13,11 @@ from entropyjax.jobs import (
     branches,
     fit_data,
     fit_summary,
+    forecast,
+    forecast_summary,
     phase_map,
+    predictive,
+    predictive_summary,
     trace_entropy,
     trap_data,
     trap_summary,
@@ -27,9 +31,13 @@ _KINDS: Mapping[str, tuple[Callable[[xr.Dataset], str], Callable[[xr.Dataset], d
     phase_map.KIND: (phase_map.summarise_map, phase_map.map_record),
     trap_data.KIND: (trap_summary.summarise_trap, trap_summary.trap_record),
     fit_data.KIND: (fit_summary.summarise_fit, fit_summary.fit_record),
+    forecast.KIND: (forecast_summary.summarise_forecast, forecast_summary.forecast_record),
+    predictive.KIND: (predictive_summary.summarise_predictive, predictive_summary.predictive_record),
     trace_entropy.KIND: (trace_entropy.summarise_entropy, trace_entropy.entropy_record),
 }
 """Summary and record of datasets by the attribute `kind`; others are sweeps."""
+
+_NO_TASK = "There is a model here that follows no task: its runs are never resolved, whatever they do."
 
 
 def summarise(dataset: xr.Dataset) -> str:
@@ -38,6 +46,7 @@ def summarise(dataset: xr.Dataset) -> str:
         return _KINDS[dataset.attrs["kind"]][0](dataset)
     config = json.loads(dataset.attrs["config"])
     lines = [_headline(dataset, config), _outcomes(dataset), _errors(dataset)]
+    lines += [] if "resolution_time_mean" in dataset else [_NO_TASK]
     lines += summarise_contest(dataset) if is_contest(dataset) else []
     failed = int(dataset.failure_count.sum() - dataset.failure_count.sel(failure="none").sum())
     if failed:

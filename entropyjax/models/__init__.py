@@ -9,6 +9,7 @@ from entropyjax.models.base import (
     AbstractModel as AbstractModel,
     Interval as Interval,
     Observable as Observable,
+    RestError as RestError,
     combine as combine,
     project as project,
 )

@@ -16,6 +16,10 @@ State = Any
 """A NamedTuple of arrays, one field per component; fields hold one lane, never a batch."""
 
 
+class RestError(NotImplementedError):
+    """A model that does not say where it comes to rest was asked for fixed points."""
+
+
 class Interval(NamedTuple):
     """Range of a state component; the stochastic paths project onto it and count the projections."""
 
@@ -86,6 +90,11 @@ class AbstractModel(eqx.Module):
         return cls.diffusion is not AbstractModel.diffusion
 
     @classmethod
+    def has_rest(cls) -> bool:
+        """Return whether the model says where it comes to rest, so that its fixed points can be searched for."""
+        return cls.at_rest is not AbstractModel.at_rest
+
+    @classmethod
     def has_progress(cls) -> bool:
         """Return whether the model follows the task, so that its runs can be resolved."""
         return cls.progress is not AbstractModel.progress
@@ -96,9 +105,9 @@ class AbstractModel(eqx.Module):
         Fixed points are where its drift of the context vanishes too. For models whose focus relaxes at one rate to a
         target u(s, c), with a drift that is continuous; contexts of several levels must not act on each other.
 
-        **Raises:** `NotImplementedError` if the model has none.
+        **Raises:** `RestError` if the model has none.
         """
-        raise NotImplementedError(
+        raise RestError(
             f"{type(self).__name__} does not say where it comes to rest, so no fixed points are searched for: "
             "give it the method `at_rest`."
         )

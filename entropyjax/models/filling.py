@@ -23,9 +23,11 @@ class FillingParams(ReducedParams):
 
 
 class AbstractFilling(AbstractReduced):
-    """A reduced model that the load L of the window drives, with a context that does not know of the choice:
+    """A reduced model that the load L of the window drives, over a context that fills up by itself:
 
-    dc/dt = tau_e + tau_r - delta0 c
+        dc/dt = tau_e + tau_r - delta0 c
+
+    It does not know of the choice, so that no error costs tokens.
     """
 
     observables: ClassVar[Any] = AbstractReduced.observables | {

@@ -4,9 +4,9 @@ import base64
 import dataclasses
 import io
 from collections.abc import Sequence
-from typing import Any
 
 import jinja2
+from markupsafe import Markup
 from matplotlib.figure import Figure as Drawing
 
 from entropyjax.plots.style import house_style
@@ -110,5 +110,4 @@ _TEMPLATE = """<!doctype html>
 def render(page: Page) -> str:
     """Return the page as one HTML document, which loads nothing from elsewhere and runs no scripts."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    style: Any = jinja2.utils.markupsafe.Markup(_STYLE)
-    return environment.from_string(_TEMPLATE).render(page=page, style=style)
+    return environment.from_string(_TEMPLATE).render(page=page, style=Markup(_STYLE))

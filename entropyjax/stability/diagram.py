@@ -53,7 +53,7 @@ def bifurcation_branches(
     lens = bounded(params, lens)
     start = inside(params, lens)
     model = fitted(model, start, lens)
-    if type(model).at_rest is AbstractModel.at_rest:
+    if not model.has_rest():
         branch = continue_equilibrium(from_model(model, start, lens), control=control)
         text = "other branches are not searched for, since the model does not say where it comes to rest."
         return Diagram((branch,), (text,))

@@ -11,7 +11,7 @@ from jax import lax
 from entropyjax.models import AbstractModel
 from entropyjax.params import cast
 from entropyjax.results import Kind, Phase, describe
-from entropyjax.stability.rest import combine, enclosed_residual, residual, start_search
+from entropyjax.stability.rest import check_rest, combine, enclosed_residual, residual, start_search
 from entropyjax.stability.resting import final_progress
 from entropyjax.stability.roots import Brackets, bracket_roots, carry_gradient, refine
 from entropyjax.stability.spectrum import Spectrum, kind, spectrum
@@ -79,7 +79,10 @@ def equilibria(
       end.
     - `slots`: room for fixed points.
     - `dtype`: floating type of the computation; by default JAX's own.
+
+    **Raises:** `RestError` for a model that does not say where it comes to rest.
     """
+    check_rest(model)
     params = cast(params, jnp.result_type(float) if dtype is None else jnp.dtype(dtype))
     progress = final_progress(params) if progress is None else jnp.asarray(progress, params.evidence.dtype)
     fixed, held = lax.stop_gradient((params, progress))

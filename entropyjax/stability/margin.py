@@ -35,7 +35,11 @@ def margin_window(params: Any, model: AbstractModel = _STAR) -> Scalar:
 
     **Arguments:** `params`: parameters of the model, of one lane or, but for a tree, of a batch; `model`: one for
     which `has_margin_window` holds.
+
+    **Raises:** `ValueError` for another one.
     """
+    if not has_margin_window(model):
+        raise ValueError(f"{type(model).__name__} is not made of stars, so that it has no curve M = 0; take a star.")
     window = _star_window(model.nodes(params))
     batch = max(jnp.ndim(leaf) for leaf in jax.tree.leaves(params))
     return jnp.max(window, axis=-1) if jnp.ndim(window) > batch else window

@@ -86,9 +86,20 @@ class Success(eqx.Module):
     model: AbstractModel = Star()
     grid: Grid = Grid(128.0, 1, 512)
 
+    def __check_init__(self) -> None:
+        check_progress(self.model)
+
     def __call__(self, params: Any) -> Any:
         final = solve(self.model, params, grid=self.grid, dtype=jnp.result_type(params.evidence)).final
         return self.model.progress(final)
+
+
+def check_progress(model: AbstractModel) -> None:
+    """Raise `ValueError` for a model that follows no task."""
+    if not model.has_progress():
+        raise ValueError(
+            f"{type(model).__name__} follows no task, so that none of it is ever resolved; take an orchestrator."
+        )
 
 
 _OBJECTIVES: dict[str, Objective] = {

@@ -12,7 +12,7 @@ from entropyjax.models import AbstractModel
 from entropyjax.params import cast
 from entropyjax.stability.equilibria import label, stable_count
 from entropyjax.stability.pool import pooled_loop
-from entropyjax.stability.rest import enclosed_residual, residual, start_search
+from entropyjax.stability.rest import check_rest, enclosed_residual, residual, start_search
 from entropyjax.stability.resting import final_progress
 from entropyjax.stability.roots import Walk, refine, step_walk, unfinished
 
@@ -42,7 +42,10 @@ def phases(model: AbstractModel, params: Any, progress: Any = None, *, dtype: An
     of cells, where `jax.vmap` of `equilibria` pays for the largest in the batch.
 
     **Arguments:** `progress`: s, by default 1, or s(0) if kappa = 0; `dtype`: floating type, by default JAX's own.
+
+    **Raises:** `RestError` for a model that does not say where it comes to rest.
     """
+    check_rest(model)
     dtype = jnp.result_type(float) if dtype is None else jnp.dtype(dtype)
     leaves = jax.tree.leaves(params)
     shape = np.broadcast_shapes(*(np.shape(leaf) for leaf in leaves), np.shape(progress))

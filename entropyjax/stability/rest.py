@@ -12,6 +12,12 @@ from entropyjax.stability.resting import final_progress
 from entropyjax.stability.roots import Walk, start_walk
 
 
+def check_rest(model: AbstractModel) -> None:
+    """Raise `RestError` for a model that does not say where it comes to rest."""
+    if not model.has_rest():
+        model.at_rest(None, None, None)
+
+
 def residual(model: AbstractModel, progress: Any, params: Any) -> Callable[[Any], Any]:
     """Return F(c), the drift of the context in ktok/step at x = u(s, c); its roots are the fixed points."""
 
@@ -33,6 +39,7 @@ def enclosed_residual(model: AbstractModel, progress: Any, params: Any) -> Enclo
 
 def certificate(model: AbstractModel) -> str:
     """Return why fixed points of a model cannot be certified, "" if they can."""
+    check_rest(model)
     params = cast(model.params(), jnp.result_type(float))
     try:
         Enclosed(residual(model, final_progress(params), params), model.initial_state(params).context)

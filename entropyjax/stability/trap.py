@@ -14,7 +14,7 @@ from entropyjax.params import cast, replace
 from entropyjax.results import Effort, Optimum, describe
 from entropyjax.solve import Grid
 from entropyjax.solve.lane import solve
-from entropyjax.stability.optimum import Objective, close_in, named_objective, slope_at, with_effort
+from entropyjax.stability.optimum import Objective, check_progress, close_in, named_objective, slope_at, with_effort
 
 _TOGETHER = 256
 """Points that share a vectorised search."""
@@ -57,6 +57,9 @@ class TaskSuccess(eqx.Module):
     patience: Any = 128.0 * 0.05 / -math.log(0.01)
     tolerance: Any = 0.01
     steps: int = eqx.field(static=True, default=512)
+
+    def __check_init__(self) -> None:
+        check_progress(self.model)
 
     @property
     def enough(self) -> Any:

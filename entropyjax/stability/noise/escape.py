@@ -15,6 +15,7 @@ from entropyjax.stability.noise.basis import basis
 from entropyjax.stability.noise.curvature import log_amplitude, resting_curvature
 from entropyjax.stability.noise.instanton import instanton
 from entropyjax.stability.noise.plane import Plane, Point, frozen, plane_of
+from entropyjax.stability.rest import check_rest
 
 DEGREE = 17
 """Degree of the polynomials: at the default parameters 13 agrees with 33 to ten digits of ln K and all of dV."""
@@ -120,8 +121,10 @@ def escape(model: AbstractModel, params: Any, *, dtype: Any = None) -> Escape:
 
     **Arguments:** `model`: an orchestrator with one gap x and one context; `dtype`: by default JAX's own.
 
-    **Raises:** `NoiseError` for a model with more than one focus or context.
+    **Raises:** `NoiseError` for a model with more than one focus or context, `RestError` for one that has no focus to
+    rest.
     """
+    check_rest(model)
     params = cast(frozen(params), jnp.result_type(float) if dtype is None else jnp.dtype(dtype))
     plane = plane_of(model, params)
     found = equilibria(model, params, dtype=dtype)

@@ -11,6 +11,7 @@ from entropyjax.params import cast
 from entropyjax.stability.equilibria import equilibria
 from entropyjax.stability.noise.basis import basis
 from entropyjax.stability.noise.plane import frozen, plane_of
+from entropyjax.stability.rest import check_rest
 
 _DEGREE = 9
 
@@ -61,6 +62,7 @@ def fast_focus_passage(model: AbstractModel, params: Any, *, dtype: Any = None) 
     passage time is known exactly. What is left out is of order delta0 / alpha and sigma_x^2 / alpha. NaN where there
     are not two stable fixed points.
     """
+    check_rest(model)
     params = cast(frozen(params), jnp.result_type(float) if dtype is None else jnp.dtype(dtype))
     contexts = equilibria(model, params, dtype=dtype).state.context
     plane = plane_of(model, params)
