@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import numpy as np
@@ -20,19 +20,18 @@ from entropyjax.inference.effect import SPREAD
 from entropyjax.inference.posterior import Posterior
 from entropyjax.io import provenance
 from entropyjax.io.store import SCHEMA_VERSION, check_target, write_result
+from entropyjax.jobs.advice_data import Moved, advice
 from entropyjax.jobs.engine import Engine
 from entropyjax.jobs.errors import JobError
-from entropyjax.jobs.forecast_data import OBJECTIVES, QUANTILES, advice, outlook, shares
+from entropyjax.jobs.forecast_data import KIND, OBJECTIVES, QUANTILES, outlook, shares
 from entropyjax.jobs.forecast_runs import Runs, run_changes, tasks_of
+from entropyjax.jobs.forecast_summary import objective_of
 from entropyjax.jobs.posterior_draws import draws_of
 from entropyjax.models import MODELS, AbstractModel, Star
 from entropyjax.params import OrchestratorParams
 from entropyjax.phase.changes import TOPOLOGY, Change, changed, small_changes
 from entropyjax.results import Failure, Outcome, describe
-from entropyjax.solve import Criteria
-
-KIND = "forecast"
-"""Value of the attribute `kind` of a dataset that holds a forecast."""
+from entropyjax.solve.events import Criteria
 
 Progress = Callable[[int, int, str], None]
 """Called as progress(runs done, runs in all, what is going on)."""
@@ -48,6 +47,7 @@ def forecast(
     changes: Sequence[Change] | None = None,
     seed: int = 0,
     criteria: Criteria = Criteria(),
+    resolved: Literal["chance", "threshold"] = "chance",
     precision: str = "float32",
     out: str | os.PathLike | None = None,
     progress: Progress | None = None,
@@ -64,6 +64,8 @@ def forecast(
     - `horizon`: steps, one dispatch each; `draws`: of the posterior at most; `replicates`: runs of each draw at least.
     - `changes`: by default each lever down and up by a quarter, and the other topologies; none if empty.
     - `criteria`: what counts as collapsed and resolved.
+    - `resolved`: by "chance" a task is resolved by t with the chance s(t), as fits to completions read progress; by
+      "threshold" once s >= 1 - s_tol, as in sweeps.
     - `out`: path of the zarr store to write.
 
     **Raises:** `JobError` for a model whose runs cannot be forecast, and others with a sentence each.
@@ -73,7 +75,7 @@ def forecast(
     drawn = draws_of(source, condition).thinned(draws)
     _check(drawn.model, horizon, replicates)
     engine = Engine("auto", 512 * 2**20, None, load_calibration(), object_folder())
-    runs = Runs(horizon, replicates, seed, precision, criteria, engine)
+    runs = Runs(horizon, replicates, seed, precision, criteria, engine, resolved == "chance")
     asked = small_changes() if changes is None else tuple(changes)
     columns = drawn.columns | {"step_size": np.ones(drawn.size)}
     moved, left_out = _moved(drawn.model, asked, columns)
@@ -84,6 +86,7 @@ def forecast(
         data |= advice(shares(base), after, moved)
         data["rests_on"] = ("change", [_rests_on(drawn, entry[0]) for entry in moved])
     dataset = xr.Dataset(data, _coordinates(drawn, moved, times), _attributes(drawn, runs, left_out, asked))
+    dataset.attrs["objective"] = objective_of(dataset)
     if out is not None:
         write_result(dataset, out)
     return dataset
@@ -102,10 +105,6 @@ def _check(model: AbstractModel, horizon: int, replicates: int) -> None:
 
 def _has_agents(model: AbstractModel) -> bool:
     return micro_step.dispatch(type(model)) is not micro_step.dispatch(object)
-
-
-Moved = tuple[Change, np.ndarray, np.ndarray]
-"""A change, and the values of its parameter before and after it."""
 
 
 def _moved(model: AbstractModel, asked: Sequence[Change], columns: dict[str, Any]) -> tuple[list[Moved], list[str]]:
@@ -192,6 +191,7 @@ def _attributes(drawn: ParameterDraws, runs: Runs, left_out: list[str], asked: S
         "horizon": runs.horizon,
         "seed": runs.seed,
         "precision": runs.precision,
+        "resolved": "chance" if runs.chance else "threshold",
         "criteria": json.dumps({name: float(value) for name, value in vars(runs.criteria).items()}),
     }
     digest = hashlib.sha256(json.dumps([told, [change.name for change in asked], runs.replicates]).encode())

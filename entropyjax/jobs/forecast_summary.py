@@ -38,16 +38,21 @@ class Verdict(NamedTuple):
     best: tuple[float, ...]
 
 
-def verdict(dataset: xr.Dataset) -> Verdict:
-    """Return the ranking of the changes of a forecast, by being out of focus, or where that hardly ever is, by success."""
+def objective_of(dataset: xr.Dataset) -> str:
+    """Return by what changes are ranked: by being out of focus, or by success where that hardly ever happens."""
     lost = dataset.outcome_probability.sel(outcome=["collapsed", "never_focused"]).sum()
-    objective = "unfocused" if float(lost) >= MATTERS else "resolved"
+    return "unfocused" if float(lost) >= MATTERS else "resolved"
+
+
+def verdict(dataset: xr.Dataset) -> Verdict:
+    """Return what the ranking of the changes of a forecast comes to."""
+    objective = dataset.attrs["objective"]
     one = dataset.sel(objective=objective)
     gain = one.gain_per_tenth.values
     ranked = [int(place) for place in np.argsort(-gain) if np.isfinite(gain[place])]
     best = np.nan_to_num(one.rank_share.values[:, 0])
     helping = tuple(place for place in ranked if _helps(one, place, objective))
-    decided = bool(helping) and ranked[0] in helping and best[ranked[0]] >= DECIDED
+    decided = bool(helping and ranked[0] in helping and best[ranked[0]] >= DECIDED)
     return Verdict(objective, tuple(ranked), helping, decided, tuple(best.tolist()))
 
 
@@ -55,7 +60,7 @@ def _helps(one: xr.Dataset, place: int, objective: str) -> bool:
     sign = 1.0 if objective == "resolved" else -1.0
     ends = sign * one.effect_interval.values[place]
     mean, error = sign * float(one.effect[place]), float(one.effect_error[place])
-    return min(ends) >= 0.0 and mean >= MATTERS and mean >= _SIGMAS * error
+    return bool(min(ends) >= 0.0 and mean >= max(MATTERS, _SIGMAS * error))
 
 
 def summarise_forecast(dataset: xr.Dataset) -> str:
@@ -67,8 +72,8 @@ def _outlook(dataset: xr.Dataset) -> Iterator[str]:
     attrs = dataset.attrs
     runs = int(dataset.outcome_count.sum())
     yield (
-        f"Forecast of {attrs['condition']} ({attrs['model']}): {attrs['draws']} draws ({attrs['method']}), {runs:,} runs "
-        f"of agents over {attrs['horizon']} steps, seed {attrs['seed']}. Brackets hold 90%."
+        f"Forecast of {attrs['condition']} ({attrs['model']}): {attrs['draws']} draws ({attrs['method']}), {runs:,} "
+        f"runs of agents over {attrs['horizon']} steps, seed {attrs['seed']}. Brackets hold 90%."
     )
     low, high = dataset.outcome_simulation.sel(outcome="collapsed").values
     yield (
@@ -80,7 +85,7 @@ def _outlook(dataset: xr.Dataset) -> Iterator[str]:
     times = dataset.collapsed_time_quantile
     if bool(times.notnull().all()):
         early, half, late = (float(times.sel(quantile=level)) for level in (0.05, 0.5, 0.95))
-        yield f"Runs that collapse do so at step {half:g} in the median, nine tenths of them from {early:g} to {late:g}."
+        yield f"Runs that collapse do so at step {half:g} in the median, nine tenths from {early:g} to {late:g}."
     yield _horizon(dataset)
     failed = int(dataset.failure_count.sum() - dataset.failure_count.sel(failure="none"))
     if failed:
@@ -103,8 +108,8 @@ def _horizon(dataset: xr.Dataset) -> str:
 def _advice(dataset: xr.Dataset) -> Iterator[str]:
     found = verdict(dataset)
     one = dataset.sel(objective=found.objective)
-    yield f"What changes do to {_WORDS[found.objective]}, by gain for each 10% of change; same draws, same random numbers:"
-    yield f"  {'change':24}{'effect':23}{'gain/10%':>9}{'resolved':>10}  best in"
+    yield f"What changes do to {_WORDS[found.objective]}, by gain for each 10% of change:"
+    yield f"  {'change':24}{'effect':23}{'gain/10%':>9}{'per unit':>10}{'resolved':>10}  best in"
     yield from (_row(dataset, place, f"{found.best[place]:.0%}") for place in found.order)
     yield from (_row(dataset, place, "") for place in _topologies(dataset))
     yield _decision(one, found)
@@ -119,13 +124,15 @@ def _topologies(dataset: xr.Dataset) -> list[int]:
 
 
 def _row(dataset: xr.Dataset, place: int, best: str) -> str:
-    one = dataset.sel(objective=verdict(dataset).objective).isel(change=place)
+    one = dataset.sel(objective=dataset.attrs["objective"]).isel(change=place)
     low, high = one.effect_interval.values
     tenth = float(one.gain_per_tenth)
     shown = f"{tenth:+.3f}" if math.isfinite(tenth) else ""
+    unit = float(one.effect_per_unit)
+    each = f"{unit:+.2g}" if math.isfinite(unit) else ""
     resolved = float(dataset.effect.sel(objective="resolved")[place])
     effect = f"{float(one.effect):+.3f} [{low:+.3f}, {high:+.3f}]"
-    return f"  {one.change.item()!s:24}{effect:23}{shown:>9}{resolved:>+10.3f}  {best}".rstrip()
+    return f"  {one.change.item()!s:24}{effect:23}{shown:>9}{each:>10}{resolved:>+10.3f}  {best}".rstrip()
 
 
 def _decision(one: xr.Dataset, found: Verdict) -> str:
@@ -150,7 +157,8 @@ def _caveats(dataset: xr.Dataset) -> Iterator[str]:
     if attrs["steps_seen"] and attrs["horizon"] > attrs["steps_seen"]:
         yield f"The logs show {attrs['steps_seen']} steps of a run; what comes later is extrapolated by the model."
     if attrs["tasks"] > 1:
-        yield f"Tasks differ by {attrs['task_spread']:.2g} nat in the gap; the runs are of {attrs['tasks']} tasks in equal parts."
+        spread, tasks = attrs["task_spread"], attrs["tasks"]
+        yield f"Tasks differ by {spread:.2g} nat in the gap; the runs are of {tasks} tasks in equal parts."
     yield from json.loads(attrs["left_out"])
 
 
