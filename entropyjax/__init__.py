@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from entropyjax.calibrate import apply_xla_flags as apply_xla_flags
+    from entropyjax.endpoints import Endpoint as Endpoint, OpenAIChat as OpenAIChat, Recorded as Recorded
     from entropyjax.ensemble import (
         Below as Below,
         Density as Density,
@@ -88,6 +89,7 @@ if TYPE_CHECKING:
 
 _EXPORTS = {
     "entropyjax.calibrate": ("apply_xla_flags",),
+    "entropyjax.endpoints": ("Endpoint", "OpenAIChat", "Recorded"),
     "entropyjax.ensemble": (
         "Below",
         "Density",
@@ -169,17 +171,21 @@ __all__ = [
     "Criteria",
     "DampedEntropy",
     "Density",
+    "Endpoint",
     "Ensemble",
     "EntropyBalance",
     "Grid",
     "JobError",
     "Lattice",
+    "Lens",
     "LinearEntropy",
     "Mesh",
     "Observed",
+    "OpenAIChat",
     "ParameterError",
     "Problems",
     "Range",
+    "Recorded",
     "Replicator",
     "SaturatingEntropy",
     "Star",

@@ -212,13 +212,3 @@ def test_info_and_import_load_nothing_heavy(folder):
     code = "import sys, entropyjax; print('jax' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
-
-
-def test_every_export_exists():
-    import entropyjax
-
-    for name in entropyjax.__all__:
-        assert getattr(entropyjax, name) is not None
-    assert set(entropyjax.__all__) < set(dir(entropyjax))
-    with pytest.raises(AttributeError, match="no attribute 'swep'"):
-        entropyjax.swep  # noqa: B018

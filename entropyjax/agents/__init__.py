@@ -4,6 +4,7 @@ from entropyjax.agents import mesh as mesh, orchestrator as orchestrator, tree a
 from entropyjax.agents.base import (
     AgentDraws as AgentDraws,
     AgentError as AgentError,
+    check_executors as check_executors,
     check_rates as check_rates,
     draw_shape as draw_shape,
     expected_step as expected_step,

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Array, Float
 
-from entropyjax.models import AbstractModel
+from entropyjax.models import AbstractModel, context as ctx
 from entropyjax.params import OrchestratorParams
 
 
@@ -60,6 +60,21 @@ def expected_step(
         f"No agent-level simulator is paired with {type(model).__name__}; use the dynamics 'ode', "
         "or register one with entropyjax.agents.expected_step.register."
     )
+
+
+def check_executors(params: OrchestratorParams) -> int:
+    """Return N; raise `AgentError` unless N is one whole number and N_e a whole number of at least 2 (host values)."""
+    agents, rivals = np.unique(np.asarray(params.n_agents)), np.unique(np.asarray(ctx.rivals(params)))
+    if len(agents) > 1 or abs(agents - np.round(agents)).max() > 0.0:
+        raise AgentError(
+            f"n_agents is {', '.join(f'{n:g}' for n in agents)}; logs need one whole number for all tasks."
+        )
+    if abs(rivals - np.round(rivals)).max() > 1e-9 or rivals.min() < 0.5:
+        raise AgentError(
+            f"roster_similarity * (n_agents - 1) is {', '.join(f'{value:g}' for value in rivals[:3])}, and logs need a "
+            "whole number of executors that can be confused; change roster_similarity."
+        )
+    return round(float(agents[0]))
 
 
 def check_rates(params: OrchestratorParams, epsilon: float) -> None:

@@ -7,7 +7,20 @@ from typing import NoReturn
 
 import click
 
-from entropyjax.cli import bench, boundary, calibrate, catalogue, continuation, entropy, fit, phase, run, trap
+from entropyjax.cli import (
+    bench,
+    boundary,
+    calibrate,
+    catalogue,
+    continuation,
+    diagnose,
+    entropy,
+    fit,
+    iwg,
+    phase,
+    run,
+    trap,
+)
 
 
 @click.group(epilog="Exit codes: 0 done, 1 the computation failed, 2 wrong usage or configuration, 130 interrupted.")
@@ -26,6 +39,9 @@ for command in (
     entropy.entropy,
     fit.fit,
     fit.compare,
+    diagnose.diagnose,
+    diagnose.check,
+    iwg.iwg,
     run.plot,
     catalogue.models,
     catalogue.info,

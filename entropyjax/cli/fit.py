@@ -173,6 +173,20 @@ def fit(
     if out is not None:
         write_result(dataset, out)
     report(dataset, out, quiet, as_json)
+    if out is not None:
+        for path in _posteriors(dataset, out):
+            print(f"Posterior: {path}", file=sys.stderr if quiet or as_json else sys.stdout)
+
+
+def _posteriors(dataset: Any, out: Path) -> list[Path]:
+    """Write a posterior of each condition beside `out`, for sweeps to build on; return their paths."""
+    from entropyjax.io.posterior import write_posterior
+    from entropyjax.jobs.posterior_draws import draws_of
+
+    stem = out.with_suffix("") if out.suffix == ".zarr" else out
+    count = dataset.sizes["condition"]
+    names = [f"{stem.name}-posterior{f'-{number}' if count > 1 else ''}.toml" for number in range(count)]
+    return [write_posterior(draws_of(dataset, number), stem.with_name(name)) for number, name in enumerate(names)]
 
 
 @click.command()

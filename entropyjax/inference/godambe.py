@@ -19,19 +19,25 @@ ENOUGH = 10
 
 
 def godambe(fit: Fit, draws: int = 1000, seed: int = 0) -> Posterior:
-    """Return draws of N(z, H^-1 (I + J) H^-1): H the curvature of minus the log posterior, J the variance of the score.
-
-    J is summed over tasks, whose entries may depend on each other in any way. The prior counts as one more observation,
-    whose score has the variance I: where J is the information of the likelihood, the sandwich is Laplace's
-    approximation, and where the data say nothing it is the prior. Rows of marginal terms belong to no task; `variability`
-    says how they count.
+    """Return draws of the normal distribution about the maximum with the covariance of `sandwich`.
 
     **Raises:** `InferenceError` if the curvature is not positive in every direction, or for fewer than `ENOUGH` tasks.
     """
-    hessian = checked_curvature(fit)
-    inverse = np.linalg.inv(hessian)
-    covariance = inverse @ (np.eye(len(hessian)) + variability(fit)) @ inverse
-    return Posterior(fit.problem, normal_draws(fit.scores, covariance, draws, seed), f"Godambe, {_words(fit.problem)}")
+    return Posterior(
+        fit.problem, normal_draws(fit.scores, sandwich(fit), draws, seed), f"Godambe, {_words(fit.problem)}"
+    )
+
+
+def sandwich(fit: Fit) -> Float[np.ndarray, "size size"]:
+    """Return H^-1 (I + J) H^-1: H the curvature of minus the log posterior, J the variance of ln L's gradient.
+
+    J is summed over tasks, whose entries may depend on each other in any way. The prior counts as one more observation,
+    whose score has the variance I: where J is the information of the likelihood, the sandwich is Laplace's
+    approximation, and where the data say nothing it is the prior. Rows of marginal terms belong to no task;
+    `variability` says how they count.
+    """
+    inverse = np.linalg.inv(checked_curvature(fit))
+    return inverse @ (np.eye(len(inverse)) + variability(fit)) @ inverse
 
 
 def variability(fit: Fit) -> Float[np.ndarray, "size size"]:

@@ -111,7 +111,7 @@ def _lines(found: Identifiability) -> Iterator[str]:
         f"something of {some}, and leave {open_} to the prior (more than {LEFT:.0%})."
     )
     if found.best.left < LEFT:
-        what = found.best if len(found.best.names) > 1 else found.best.names[0]
+        what = found.best if len(found.best.names) > 1 else _listed(found.best.names)
         yield f"Known best: {what}, to {np.sqrt(found.best.left):.1%} of the prior's standard deviation."
     for one in found.unresolved:
         yield _told(one)
@@ -124,9 +124,9 @@ def _told(one: Direction) -> str:
         return f"{_listed(one.names)} trade off: the data hardly notice {one} ({share})."
     if len(one.names) > 1:
         return f"Of {_listed(one.names)} the data say hardly anything, together or apart ({share})."
-    if one.alone[0] < LEFT:
-        return f"{one.names[0]} is not told from what the others can make up for ({share})."
-    return f"Of {one.names[0]} the data say hardly anything ({share})."
+    if np.all(one.alone < LEFT):
+        return f"{_listed(one.names)} is not told from what the others can make up for ({share})."
+    return f"Of {_listed(one.names)} the data say hardly anything ({share})."
 
 
 def _correlated(found: Information) -> Iterator[str]:

@@ -49,8 +49,8 @@ def nuts(
     numpyro = _numpyro()
     if chains < 2 or draws < 4 * chains:
         raise InferenceError(
-            f"{draws} draws of {chains} chains cannot be told to have mixed; take 2 chains or more, and 4 draws of each "
-            "or more."
+            f"{draws} draws of {chains} chains cannot be told to have mixed; take 2 chains or more, and at least 4 "
+            "draws of each."
         )
     weight = 1.0
     if fit.problem.composite:

@@ -9,11 +9,12 @@ from entropyjax.inference.laplace import laplace
 from entropyjax.inference.nuts import nuts
 from entropyjax.inference.posterior import Posterior
 from entropyjax.inference.refits import Progress, bootstrap_fit
+from entropyjax.inference.smc import smc
 from entropyjax.params import nearest
 
-Method = Literal["auto", "laplace", "godambe", "bootstrap", "nuts"]
+Method = Literal["auto", "laplace", "godambe", "bootstrap", "nuts", "smc"]
 
-METHODS: tuple[str, ...] = ("auto", "laplace", "godambe", "bootstrap", "nuts")
+METHODS: tuple[str, ...] = ("auto", "laplace", "godambe", "bootstrap", "nuts", "smc")
 """Names of the methods."""
 
 
@@ -22,12 +23,12 @@ def posterior_of(
 ) -> Posterior:
     """Return draws of the posterior of a fit.
 
-    **Arguments:** `method`: `auto` is Laplace's approximation, or for a composite likelihood the Godambe sandwich.
+    **Arguments:** `method`: `auto` is sequential Monte Carlo, or for a composite likelihood the Godambe sandwich.
 
     **Raises:** `InferenceError` for a name that is not known, or where the method does not apply.
     """
     if method == "auto":
-        method = "godambe" if fit.problem.composite else "laplace"
+        method = "godambe" if fit.problem.composite else "smc"
     if method == "laplace":
         return laplace(fit, draws, seed)
     if method == "godambe":
@@ -36,4 +37,10 @@ def posterior_of(
         return bootstrap_fit(fit, draws, seed, progress=progress)
     if method == "nuts":
         return nuts(fit, draws, seed, adjust=True, progress=progress).posterior
+    if method == "smc" and fit.problem.composite:
+        raise InferenceError(
+            "The likelihood is a composite one, whose posterior is too sure; take the posterior 'godambe', or 'nuts'."
+        )
+    if method == "smc":
+        return smc(fit.problem, draws, seed).posterior
     raise InferenceError(f"'{method}' is not a method of the posterior; {nearest(method, METHODS)}")

@@ -7,12 +7,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import logsumexp
+from jax import lax
 from jaxtyping import Array, Float
 
 from entropyjax.entropy import Choice
 from entropyjax.inference.course import Course, Scheme, check_model, course
-from entropyjax.inference.effect import SPREAD, Nodes, nodes
+from entropyjax.inference.effect import SPREAD, Nodes, log_mean, look, nodes
 from entropyjax.inference.errors import InferenceError
 from entropyjax.inference.parameters import Free, Layout, layout
 from entropyjax.inference.terms import AbstractTerm, Seen
@@ -20,16 +20,16 @@ from entropyjax.inference.units import Units
 from entropyjax.models import AbstractModel
 from entropyjax.params import Parameter
 
-NODES = 15
-"""Points of the quadrature over the random effect of a task."""
+NODES, WIDE = 9, 31
+"""Points of the quadrature over the random effect of a task of which something is seen, and of which nothing is."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Problem:
     """A model, its free parameters and what was observed.
 
-    The log-likelihood of a unit is ln sum_k w_k exp(sum of its rows at x + sigma_task z_k): its rows share the task's
-    random effect. Entries of the likelihood are the units in order and then the rows of marginal terms.
+    The likelihood of a unit is the mean over z ~ N(0, 1) of exp(sum of its rows at x + sigma_task z): its rows share
+    the task's random effect. Entries of the likelihood are the units in order and then the rows of marginal terms.
 
     **Attributes:**
 
@@ -69,8 +69,8 @@ class Problem:
         def one(node: Array) -> Choice:
             return jax.vmap(Course.choice)(found, spread * node)
 
-        each = jax.vmap(one)(jnp.asarray(self.nodes.values, scores.dtype))
-        return jax.tree.map(lambda leaf: jnp.tensordot(jnp.asarray(self.nodes.weights, leaf.dtype), leaf, 1), each)
+        each = jax.vmap(one)(jnp.asarray(self.unseen.values, scores.dtype))
+        return jax.tree.map(lambda leaf: jnp.tensordot(jnp.asarray(self.unseen.weights, leaf.dtype), leaf, 1), each)
 
     def log_likelihoods(
         self, scores: Float[Array, " size"], terms: Sequence[AbstractTerm] | None = None
@@ -81,31 +81,53 @@ class Problem:
         """
         terms = self.terms if terms is None else terms
         values = self.layout.values(scores)
-        courses = {kind: self.courses(scores, kind) for kind in {term.agreeing for term in terms}}
-        by_unit = jnp.zeros((len(self.units), len(self.nodes.values)), scores.dtype)
-        marginal = []
-        for term in terms:
-            seen = self._seen(term, courses[term.agreeing], values)
-            rows = term.log_likelihood(seen) * jnp.asarray(term.weight, scores.dtype)[:, None]
-            if term.marginal:
-                marginal.append(rows[:, 0])
-            else:
-                by_unit = by_unit.at[term.unit].add(rows)
-        weights = jnp.log(jnp.asarray(self.nodes.weights, scores.dtype))[None, :]
-        return jnp.concatenate([logsumexp(by_unit + weights, axis=1), *marginal])
+        found = {kind: self.courses(scores, kind) for kind in {term.agreeing for term in terms}}
+        own = [term for term in terms if not term.marginal]
+        # Where the nodes lie changes nothing but the error of the quadrature, and so has no derivative.
+        still = jax.tree.map(lax.stop_gradient, (found, values))
+        view = look(lambda effects: self._by_unit(own, *still, effects), self.nodes, len(self.units), scores.dtype)
+        by_unit = log_mean(lambda effects: self._by_unit(own, found, values, effects), self.nodes, view)
+        return jnp.concatenate([by_unit, *(self._marginal(term, found, values) for term in terms if term.marginal)])
 
-    def _seen(self, term: AbstractTerm, found: Course, values: Mapping[str, Array]) -> Seen:
+    def _by_unit(
+        self,
+        terms: Sequence[AbstractTerm],
+        found: Mapping[bool, Course],
+        values: Mapping[str, Array],
+        effects: Float[Array, "units nodes"],
+    ) -> Float[Array, "units nodes"]:
+        """Return the log-likelihood of each unit's rows, given its own values of the effect."""
+        total = jnp.zeros(effects.shape, effects.dtype)
+        for term in terms:
+            rows = term.log_likelihood(self._seen(term, found[term.agreeing], values, effects[term.unit]))
+            total = total.at[term.unit].add(rows * jnp.asarray(term.weight, rows.dtype)[:, None])
+        return total
+
+    def _marginal(self, term: AbstractTerm, found: Mapping[bool, Course], values: Mapping[str, Array]) -> Array:
+        """Return the log-likelihood of each row of a term that sees the mean over tasks."""
+        gap = found[term.agreeing].gap
+        effects = jnp.asarray(self.unseen.values, gap.dtype)[None, :]
+        rows = term.log_likelihood(self._seen(term, found[term.agreeing], values, effects))
+        return rows[:, 0] * jnp.asarray(term.weight, rows.dtype)
+
+    def _seen(
+        self, term: AbstractTerm, found: Course, values: Mapping[str, Array], effects: Float[Array, "rows nodes"]
+    ) -> Seen:
         condition = jnp.asarray(self.units.condition)[term.unit]
         lane = condition if self.context is None else term.unit
         gap = found.gap[lane, term.step][:, None]
-        spread = values[SPREAD.name][condition][:, None]
         return Seen(
-            gap=gap + spread * jnp.asarray(self.nodes.values, gap.dtype)[None, :],
+            gap=gap + values[SPREAD.name][condition][:, None] * effects,
             rivals=found.rivals[lane][:, None],
             tokens=None if found.tokens is None else found.tokens[lane, term.step][:, None],
-            weights=jnp.asarray(self.nodes.weights, gap.dtype),
+            weights=jnp.asarray(self.unseen.weights, gap.dtype),
             values={name: value[condition][:, None] for name, value in values.items()},
         )
+
+    @property
+    def unseen(self) -> Nodes:
+        """The quadrature over the effects of tasks of which nothing is seen."""
+        return nodes(WIDE) if len(self.nodes.values) > 1 else self.nodes
 
     @property
     def entries(self) -> int:

@@ -34,8 +34,8 @@ def bootstrap_fit(
 
     **Arguments:** `progress`: callback after each chunk of replicates.
 
-    **Raises:** `InferenceError` for terms that are of no task, fewer than `ENOUGH` tasks or 2 replicates, or if more than
-    5% of the replicates end in nothing finite.
+    **Raises:** `InferenceError` for terms that are of no task, fewer than `ENOUGH` tasks or 2 replicates, or if more
+    than 5% of the replicates end in nothing finite.
     """
     problem, number = fit.problem, _check(fit.problem, replicates)
     key, other = jax.random.split(jax.random.key(seed))

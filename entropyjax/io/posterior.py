@@ -11,7 +11,7 @@ import numpy as np
 
 from entropyjax.inference.draws import FITTED, PRIOR, ParameterDraws
 from entropyjax.io.config import ConfigError, Samples, load
-from entropyjax.io.store import StoreError
+from entropyjax.io.store import write_text
 from entropyjax.models import MODELS
 
 ROWS = "posterior"
@@ -28,18 +28,7 @@ def write_posterior(draws: ParameterDraws, path: str | os.PathLike, title: str =
 
     **Raises:** `StoreError` if the path is taken or cannot be written.
     """
-    target = Path(path)
-    if target.exists():
-        raise StoreError(f"{target} exists already; choose another name, or delete it.")
-    text = "\n".join([*_lines(draws, title), ""])
-    temporary = target.with_name(f".{target.name}.writing-{os.getpid()}")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, target)
-    except OSError as error:
-        raise StoreError(f"{target} cannot be written ({error.strerror}); choose another place.") from error
-    return target
+    return write_text("\n".join([*_lines(draws, title), ""]), path)
 
 
 def _lines(draws: ParameterDraws, title: str) -> Iterator[str]:

@@ -4,7 +4,10 @@ from entropyjax.agents import AgentError
 from entropyjax.ensemble import EnsembleError
 from entropyjax.inference import InferenceError
 from entropyjax.io.config import ConfigError
+from entropyjax.io.lines import LinesError
 from entropyjax.io.store import StoreError
+from entropyjax.iwg import WorkflowError
+from entropyjax.iwg.chat import ChatError
 from entropyjax.models import RestError
 from entropyjax.params import ParameterError, UnknownNameError
 from entropyjax.stability import ContinuationError
@@ -19,6 +22,8 @@ USER_ERRORS = (
     JobError,
     ConfigError,
     StoreError,
+    LinesError,
+    WorkflowError,
     EnsembleError,
     AgentError,
     ParameterError,
@@ -27,5 +32,6 @@ USER_ERRORS = (
     ContinuationError,
     InferenceError,
     TraceError,
+    ChatError,
 )
 """Errors that a user can mend; their messages are sentences and need no traceback."""

@@ -15,8 +15,8 @@ from entropyjax.inference.fit import fit
 from entropyjax.inference.held_out import HeldOut, folds_of_tasks, held_out_steps, held_out_tasks, until
 from entropyjax.inference.observe import default_free, observe
 from entropyjax.inference.parameters import Free
+from entropyjax.inference.posteriors import posterior_of
 from entropyjax.inference.problem import Problem, make_problem, parameters
-from entropyjax.inference.smc import smc
 from entropyjax.inference.units import Units, measured_context, units
 from entropyjax.jobs.fit_data import fit_dataset
 from entropyjax.models import MODELS, AbstractModel
@@ -112,7 +112,7 @@ def _fitted(traces: TraceSet, spec: FitSpec, tell: Progress) -> xr.Dataset:
     found = fit(problem, starts=spec.starts, seed=spec.seed)
     held = _held_out(problem, spec, lambda done, total, what: tell(1 + done, parts, what))
     tell(parts - 1, parts, "posterior")
-    dataset = fit_dataset(traces, found, smc(problem, spec.draws, spec.seed).posterior, held, _asked(spec))
+    dataset = fit_dataset(traces, found, posterior_of(found, "auto", spec.draws, spec.seed), held, _asked(spec))
     tell(parts, parts, "posterior")
     return dataset
 

@@ -56,6 +56,18 @@ def entropy_of_traces(
     if by is not None and by not in BY:
         raise JobError(f"Runs cannot be told apart by '{by}'; take one of {', '.join(BY)}.")
     traces = read_traces(paths, format, problems=problems, progress=progress)
+    return entropy_of_runs(traces, by=by, replicates=replicates, seed=seed, progress=progress)
+
+
+def entropy_of_runs(
+    traces: TraceSet,
+    *,
+    by: str | None = None,
+    replicates: int = 10_000,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> xr.Dataset:
+    """Return the entropies of runs that are read already, as `entropy_of_traces` does of files."""
     found = {}
     for number, (name, runs) in enumerate(_groups(traces, by)):
         key = jax.random.fold_in(jax.random.key(seed), number) if replicates else None

@@ -9,4 +9,5 @@ from entropyjax.traces.read import (
 )
 from entropyjax.traces.runs import RunRecord as RunRecord, StepRecord as StepRecord, trace_set as trace_set
 from entropyjax.traces.simulated import simulated_traces as simulated_traces
+from entropyjax.traces.workflows import trajectory_traces as trajectory_traces
 from entropyjax.traces.write import write_traces as write_traces

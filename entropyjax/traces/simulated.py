@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from entropyjax.agents import AgentError, check_rates
+from entropyjax.agents import AgentError, check_executors, check_rates
 from entropyjax.models import context as ctx
 from entropyjax.models.gap import AbstractGapOrchestrator
 from entropyjax.params import cast
@@ -117,21 +117,7 @@ def _check(model: Any, params: Any, runs: int, tasks: int, steps: int, epsilon: 
             f"A parameter has the shape {shapes.pop()}; give one number, or one for each of {tasks} tasks."
         )
     check_rates(params, epsilon)
-    agents, rivals = np.unique(np.asarray(params.n_agents)), np.unique(np.asarray(ctx.rivals(params)))
-    if len(agents) > 1 or abs(agents - np.round(agents)).max() > 0.0:
-        raise AgentError(
-            f"n_agents is {', '.join(f'{n:g}' for n in agents)}; logs need one whole number for all tasks."
-        )
-    if abs(rivals - np.round(rivals)).max() > 1e-9 or rivals.min() < 0.5:
-        raise AgentError(
-            f"roster_similarity * (n_agents - 1) is {_listed(rivals)}, and logs need a whole number of executors that "
-            "can be confused; change roster_similarity."
-        )
-    return round(float(agents[0]))
-
-
-def _listed(values: np.ndarray) -> str:
-    return ", ".join(f"{value:g}" for value in values[:3])
+    return check_executors(params)
 
 
 def _log_probabilities(found: Dispatches, rivals: np.ndarray, agents: int) -> np.ndarray:

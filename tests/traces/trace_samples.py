@@ -140,6 +140,25 @@ TEAM = {
     ],
 }
 
+DISPATCH = {
+    "dispatch": {"executor": "a", "mark": "m1", "query": "?", "task": ""},
+    "observation": {"exception": None, "mark": "m1", "outcome": "reached", "output": "x"},
+    "reflexion": {"error": "", "recovery": "", "success": True, "summary": "x"},
+}
+LAW = {"method": "law", "probabilities": {"a": 0.75, "b": 0.25}, "valid_mass": 1.0}
+TURN = {"context": 1500.0, "plan": {"scheduling": LAW}, "reasoning": 8.0, "steps": [DISPATCH], "tokens": 20.0}
+TRAJECTORY = {
+    "answer": "x",
+    "end": "answered",
+    "instance": "k",
+    "orchestrator": "m",
+    "roster": ["a", "b"],
+    "success": True,
+    "system": "s",
+    "trial": 0,
+    "turns": [TURN, TURN | {"steps": [DISPATCH, DISPATCH]}],
+}
+
 
 def lines(*objects):
     return "".join(json.dumps(one) + "\n" for one in objects)
@@ -151,6 +170,7 @@ SAMPLES = {
     "openai_agents": lines(*SDK),
     "otlp": lines(document(*RUN)),
     "table": TABLE,
+    "workflow": lines(TRAJECTORY, TRAJECTORY | {"trial": 1}),
 }
 
 

@@ -8,3 +8,4 @@ from entropyjax.io.store.result import (
     open_result as open_result,
     write_result as write_result,
 )
+from entropyjax.io.store.text import write_text as write_text

@@ -1,0 +1,120 @@
+"""The loop of plan and reflexion: an orchestrator against the environment of an instance, within a budget."""
+
+import dataclasses
+from typing import NamedTuple
+
+from entropyjax.iwg.board import Board
+from entropyjax.iwg.chat import ChatError
+from entropyjax.iwg.environment import Environment, State
+from entropyjax.iwg.history import Entry, History, Policy, keep, size
+from entropyjax.iwg.instance import Instance
+from entropyjax.iwg.orchestrator import Orchestrator, View
+from entropyjax.iwg.shares import parallel
+from entropyjax.iwg.tokens import Budget, Counter, count_characters
+from entropyjax.iwg.trajectory import BoardUpdate, End, Plan, Step, Trajectory, Turn, Usage
+
+
+@dataclasses.dataclass(frozen=True)
+class Rules:
+    """How runs are made.
+
+    **Attributes:** `budget`: what a run may spend; `policy`: what is kept of the context when it is full; `counter`:
+    counts tokens where nobody else does; `strict`: queries must hold the results that they build on.
+    """
+
+    budget: Budget = Budget()
+    policy: Policy = keep
+    counter: Counter = count_characters
+    strict: bool = False
+
+
+class _Run(NamedTuple):
+    """What changes from turn to turn."""
+
+    state: State = State()
+    board: Board = Board()
+    history: History = ()
+    turns: tuple[Turn, ...] = ()
+    spent: float = 0.0
+
+
+async def run(orchestrator: Orchestrator, instance: Instance, rules: Rules = Rules(), *, trial: int = 0) -> Trajectory:
+    """Run an orchestrator on an instance until it answers, its budget ends, or its model does not reply."""
+    environment = Environment(instance, rules.strict)
+    static = rules.counter(static_prompt(instance))
+    now, end, answer = _Run(), None, ""
+    while end is None:
+        view = _view(instance, now, static, rules)
+        end = _over(now, view, rules)
+        if end is None:
+            now = now._replace(history=view.history)
+            try:
+                plan = await orchestrator.plan(view)
+                if plan.dispatches:
+                    now = await _turn(orchestrator, environment, now, view, plan, rules)
+                else:
+                    end, answer = "answered", plan.answer
+            except ChatError:
+                end = "no_reply"
+    success, roster = environment.done(now.state), tuple(instance.roster)
+    return Trajectory(instance.id, orchestrator.name, now.turns, end, answer, success, roster, trial)
+
+
+def static_prompt(instance: Instance) -> str:
+    """Return what lies before an orchestrator from the first turn on: the roster and the query."""
+    roster = "\n".join(f"- {one.name}: {one.description}" for one in instance.executors)
+    return f"Executors:\n{roster}\n\nTask: {instance.seed.query}"
+
+
+def _view(instance: Instance, now: _Run, static: int, rules: Rules) -> View:
+    room = float("inf") if rules.budget.context is None else rules.budget.context - static
+    history = rules.policy(now.history, room, rules.counter)
+    context = static + size(history)
+    turn, turns = len(now.turns), rules.budget.turns
+    return View(instance.seed.query, instance.executors, history, now.board, turn, turns, context)
+
+
+def _over(now: _Run, view: View, rules: Rules) -> End | None:
+    budget = rules.budget
+    if len(now.turns) >= budget.turns:
+        return "step_budget"
+    if budget.tokens is not None and now.spent >= budget.tokens:
+        return "token_budget"
+    if budget.context is not None and view.context > budget.context:
+        return "context_full"
+    return None
+
+
+async def _turn(
+    orchestrator: Orchestrator, environment: Environment, now: _Run, view: View, plan: Plan, rules: Rules
+) -> _Run:
+    """Dispatch what was planned, one after the other, and let the orchestrator conclude from each answer."""
+    board, problems = now.board.updated(plan.updates)
+    state, history, steps = now.state, now.history, []
+    thought = rules.counter(plan.thought) if plan.usage.thought is None else round(plan.usage.thought)
+    if thought:
+        history = (*history, Entry(plan.thought, thought))
+    for dispatch in plan.dispatches:
+        state, seen = environment.answer(state, dispatch, now.state)
+        reflexion = await orchestrator.reflect(view, dispatch, seen)
+        steps.append(Step(dispatch, seen, reflexion))
+        said = f"{dispatch.executor} was asked: {dispatch.query}\n{seen.output}"
+        short = f"{dispatch.executor}: {reflexion.summary or reflexion.error or 'nothing'}"
+        history = (*history, Entry(said, rules.counter(said), short))
+        if dispatch.task in board.tasks:
+            status = "completed" if reflexion.success else "failed"
+            board, more = board.updated([BoardUpdate("MODIFY", dispatch.task, (), status, reflexion.summary)])
+            problems = (*problems, *more)
+    usage = _usage(plan.usage, view, thought, size(history) - size(now.history))
+    if plan.scheduling is None:
+        plan = dataclasses.replace(plan, scheduling=parallel(plan.dispatches, tuple(environment.instance.roster)))
+    turn = Turn(plan, tuple(steps), *usage, problems)
+    spent = now.spent + turn.context + turn.tokens
+    return _Run(state, board, history, (*now.turns, turn), spent)
+
+
+def _usage(usage: Usage, view: View, thought: int, grown: int) -> tuple[float, float, float]:
+    """Return the context before a turn, its tokens and its reasoning: as counted by who knows, else by the loop."""
+    context = float(view.context if usage.input is None else usage.input)
+    added = float(grown if usage.added is None else usage.added)
+    return context, added, float(thought if usage.reasoning is None else usage.reasoning)

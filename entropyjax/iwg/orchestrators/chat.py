@@ -1,0 +1,130 @@
+"""A chat model as an orchestrator: plan mode and reflexion mode as two conversations of one turn each."""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from entropyjax.iwg.chat import Chat, Message, Options, Reply
+from entropyjax.iwg.codec import from_json
+from entropyjax.iwg.errors import WorkflowError
+from entropyjax.iwg.log_probabilities import from_log_probabilities
+from entropyjax.iwg.orchestrator import View
+from entropyjax.iwg.prompts import PLAN, REFLEXION, plan_schema, reflexion_schema, roster_lines
+from entropyjax.iwg.replies import ask, json_object
+from entropyjax.iwg.shares import resampled
+from entropyjax.iwg.trajectory import BoardUpdate, Dispatch, Observation, Plan, Reflexion, Scheduling, Usage
+
+
+@dataclasses.dataclass(frozen=True)
+class ChatSettings:
+    """How a chat model is asked.
+
+    **Attributes:**
+
+    - `options`: temperature and so on; with `top_logprobs` the scheduling vector comes from log-probabilities.
+    - `resample`: plans drawn again at each turn for the scheduling vector where there are no log-probabilities; they
+      need a temperature above 0.
+    - `attempts`: how often a reply that cannot be read is asked for.
+    """
+
+    options: Options = Options(top_logprobs=20)
+    resample: int = 0
+    attempts: int = 2
+
+
+class ChatOrchestrator:
+    """Asks a chat model for a plan at each turn, and for a conclusion from each answer.
+
+    It sees of an observation what the executor said, and nothing of what the judge knows.
+    """
+
+    def __init__(self, chat: Chat, name: str, settings: ChatSettings = ChatSettings()):
+        self.chat, self.name, self.settings = chat, name, settings
+
+    async def plan(self, view: View) -> Plan:
+        messages = _plan_messages(view)
+        roster = [one.name for one in view.executors]
+        options = dataclasses.replace(self.settings.options, schema=plan_schema(roster))
+        plan, reply = await ask(self.chat, messages, options, _plan, self.settings.attempts)
+        if not plan.dispatches:
+            return dataclasses.replace(plan, usage=_usage(reply))
+        scheduling = from_log_probabilities(reply, roster)
+        if scheduling is None and self.settings.resample:
+            scheduling = await self._resample(messages, options, roster)
+        return dataclasses.replace(plan, scheduling=scheduling, usage=_usage(reply))
+
+    async def reflect(self, view: View, dispatch: Dispatch, observation: Observation) -> Reflexion:
+        text = REFLEXION.format(
+            query=view.query,
+            board=view.board,
+            executor=dispatch.executor,
+            request=dispatch.query,
+            output=observation.output,
+        )
+        options = dataclasses.replace(self.settings.options, top_logprobs=0, schema=reflexion_schema())
+        messages = [Message("user", text)]
+        found, reply = await ask(self.chat, messages, options, _reflexion, self.settings.attempts)
+        return dataclasses.replace(found, usage=_usage(reply))
+
+    async def _resample(
+        self, messages: Sequence[Message], options: Options, roster: Sequence[str]
+    ) -> Scheduling | None:
+        names = []
+        for number in range(1, self.settings.resample + 1):
+            seed = None if options.seed is None else options.seed + number
+            reply = await self.chat.reply(messages, dataclasses.replace(options, seed=seed, top_logprobs=0))
+            try:
+                names += [(*_plan(json_object(reply.text)).dispatches, Dispatch("", ""))[0].executor]
+            except WorkflowError:
+                names.append("")
+        found = resampled(names, roster)
+        return found if found.probabilities else None
+
+
+def _plan_messages(view: View) -> list[Message]:
+    history = "\n\n".join(one.text for one in view.history) or "(nothing yet)"
+    text = PLAN.format(
+        roster=roster_lines(view.executors),
+        query=view.query,
+        board=view.board,
+        history=history,
+        turn=view.turn + 1,
+        turns=view.turns,
+    )
+    return [Message("user", text)]
+
+
+def _plan(found: dict[str, Any]) -> Plan:
+    """Return a plan; what a model may leave out counts as empty."""
+    updates = tuple(from_json(BoardUpdate, one) for one in _listed(found, "updates"))
+    dispatches = tuple(from_json(Dispatch, one) for one in _listed(found, "dispatches"))
+    thought, answer = (_text(found, name) for name in ("thought", "answer"))
+    if not dispatches and not answer:
+        raise WorkflowError("The plan has neither dispatches nor an answer.")
+    # Only whoever knows the gold plan may name its marks.
+    return Plan(thought, updates, tuple(dataclasses.replace(one, mark="") for one in dispatches), answer)
+
+
+def _reflexion(found: dict[str, Any]) -> Reflexion:
+    success = found.get("success")
+    if not isinstance(success, bool):
+        raise WorkflowError(f"'success' is {json.dumps(success)[:40]}, and true or false was expected.")
+    summary, error, recovery = (_text(found, name) for name in ("summary", "error", "recovery"))
+    return Reflexion(success, summary, error, recovery)
+
+
+def _listed(found: dict[str, Any], name: str) -> list[Any]:
+    values = found.get(name) or []
+    if not isinstance(values, list):
+        raise WorkflowError(f"'{name}' is {json.dumps(values)[:40]}, and a list was expected.")
+    return values
+
+
+def _text(found: dict[str, Any], name: str) -> str:
+    value = found.get(name)
+    return "" if value is None else value if isinstance(value, str) else json.dumps(value)
+
+
+def _usage(reply: Reply) -> Usage:
+    return Usage(reply.input_tokens, reply.output_tokens, reply.reasoning_tokens)
