@@ -18,7 +18,7 @@ from entropyjax.io.store import check_target, write_result
 from entropyjax.jobs.advice_data import Moved, advice
 from entropyjax.jobs.engine import Engine
 from entropyjax.jobs.errors import JobError
-from entropyjax.jobs.forecast_data import outlook, shares
+from entropyjax.jobs.forecast_data import hanging, outlook, shares
 from entropyjax.jobs.forecast_frame import attributes, coordinates, rests_on
 from entropyjax.jobs.forecast_runs import Runs, run_changes
 from entropyjax.jobs.posterior_draws import draws_of
@@ -26,6 +26,7 @@ from entropyjax.jobs.verdict import objective_of
 from entropyjax.models import MODELS, AbstractModel, Star
 from entropyjax.params import OrchestratorParams
 from entropyjax.phase.changes import Change, changed, small_changes
+from entropyjax.results import Outcome
 from entropyjax.solve.events import Criteria
 
 Progress = Callable[[int, int, str], None]
@@ -77,6 +78,7 @@ def forecast(
     base, after = _run(drawn, columns, moved, runs, progress)
     times = np.arange(horizon + 1, dtype=float)
     data = outlook(base, times)
+    data |= hanging(data["outcome_by_draw"][1][Outcome.COLLAPSED], drawn)
     if moved:
         data |= advice(shares(base), after, moved)
         data["rests_on"] = ("change", [rests_on(drawn, entry[0]) for entry in moved])

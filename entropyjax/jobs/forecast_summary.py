@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Iterator
 
+import numpy as np
 import xarray as xr
 
 from entropyjax.jobs.verdict import MATTERS, Verdict, topologies, verdict
@@ -40,6 +41,7 @@ def _outlook(dataset: xr.Dataset) -> Iterator[str]:
         early, half, late = (float(times.sel(quantile=level)) for level in (0.05, 0.5, 0.95))
         yield f"Runs that collapse do so at step {half:g} in the median, nine tenths from {early:g} to {late:g}."
     yield _horizon(dataset)
+    yield from _hanging(dataset)
     failed = int(dataset.failure_count.sum() - dataset.failure_count.sel(failure="none"))
     if failed:
         yield f"{failed} runs failed and are left out."
@@ -56,6 +58,20 @@ def _horizon(dataset: xr.Dataset) -> str:
     none = float(dataset.cognitive_horizon_none)
     text = f"Cognitive horizon {whole:.3g} steps [{low}, {high}]" if math.isfinite(whole) else "No cognitive horizon"
     return f"{text}, where the mean entropy is least" + (f"; {none:.0%} of the draws have none." if none else ".")
+
+
+def _hanging(dataset: xr.Dataset) -> Iterator[str]:
+    """Tell which parameter the spread of the collapse probability comes from, where there is a spread."""
+    low, high = dataset.outcome_posterior.sel(outcome="collapsed").values
+    if "hangs_on" not in dataset or high - low < MATTERS:
+        return
+    most = dataset.isel(varied=int(np.argmax(np.abs(dataset.hangs_on.values))))
+    width = float(most.width_over_prior)
+    known = f", whose interval is {width:.2g} times as wide as the prior's" if math.isfinite(width) else ""
+    yield (
+        f"Over the posterior the collapse probability hangs most on {most.varied.item()} (rank correlation "
+        f"{float(most.hangs_on):+.2f}){known}."
+    )
 
 
 def _advice(dataset: xr.Dataset) -> Iterator[str]:

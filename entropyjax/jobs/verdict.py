@@ -75,6 +75,7 @@ def forecast_record(dataset: xr.Dataset) -> dict[str, Any]:
             }
             for name in dataset.outcome.values
         },
+        "hangs_on": _correlations(dataset),
         "cognitive_horizon": _finite(dataset.cognitive_horizon),
         "rests_on": json.loads(dataset.attrs["rests_on"]),
         "left_out": json.loads(dataset.attrs["left_out"]),
@@ -90,6 +91,12 @@ def forecast_record(dataset: xr.Dataset) -> dict[str, Any]:
         "changes": {names[p]: _change(dataset, p, found) for p in (*found.order, *topologies(dataset))},
     }
     return record
+
+
+def _correlations(dataset: xr.Dataset) -> dict[str, float]:
+    if "hangs_on" not in dataset:
+        return {}
+    return dict(zip(map(str, dataset.varied.values), dataset.hangs_on.values.tolist(), strict=True))
 
 
 def _change(dataset: xr.Dataset, place: int, found: Verdict) -> dict[str, Any]:
