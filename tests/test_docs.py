@@ -21,6 +21,7 @@ NAMES = (
     "topologies",
     "traces",
     "entropy",
+    "forecast",
     "endpoints",
 )
 PAGES = ["README.md", *(f"docs/{name}.md" for name in NAMES)]
