@@ -46,7 +46,13 @@ if TYPE_CHECKING:
         Tree as Tree,
     )
     from entropyjax.params import ParameterError as ParameterError
-    from entropyjax.phase import Boundary as Boundary, Lattice as Lattice, Range as Range, refine as refine
+    from entropyjax.phase import (
+        Boundary as Boundary,
+        Change as Change,
+        Lattice as Lattice,
+        Range as Range,
+        refine as refine,
+    )
     from entropyjax.plots import (
         bifurcation_diagram as bifurcation_diagram,
         boundary_diagram as boundary_diagram,
@@ -126,7 +132,7 @@ _EXPORTS = {
         "Tree",
     ),
     "entropyjax.params": ("ParameterError",),
-    "entropyjax.phase": ("Boundary", "Lattice", "Range", "refine"),
+    "entropyjax.phase": ("Boundary", "Change", "Lattice", "Range", "refine"),
     "entropyjax.plots": (
         "bifurcation_diagram",
         "boundary_diagram",
@@ -166,6 +172,7 @@ _HOMES = {name: module for module, names in _EXPORTS.items() for name in names}
 __all__ = [
     "Below",
     "Boundary",
+    "Change",
     "ConfigError",
     "ConstantEntropy",
     "Criteria",

@@ -19,15 +19,12 @@ from entropyjax.ensemble import (
 from entropyjax.models import Star
 from entropyjax.params import cast
 from entropyjax.results import Outcome
-from entropyjax.solve import METHODS, Criteria, Grid, native
+from entropyjax.solve import METHODS, Criteria, Grid
 
 STAR = Star()
 MIXED = {"context_window": 48.0, "resolution_rate": 0.1}
 LOST, DONE = Outcome.COLLAPSED, Outcome.RESOLVED
-PATHS = [
-    "scan",
-    pytest.param("native", marks=pytest.mark.skipif(native.unavailable() is not None, reason="no llvmlite")),
-]
+PATHS = ["auto", pytest.param("scan", marks=pytest.mark.slow)]
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -65,7 +62,7 @@ def by_hand():
     whole = dataclasses.replace(request(**MIXED), observables=("entropy", "normalised_entropy", "progress"))
     out = []
     for cell in (0, 1):
-        paths = sample_paths(whole, cell, 400, path="scan")
+        paths = sample_paths(whole, cell, 400)
         armed = np.maximum.accumulate(paths["normalised_entropy"] < 0.4, axis=1)
         high = paths["normalised_entropy"] >= 0.5
         # At the threshold for a dwell of one step, once it was well below.

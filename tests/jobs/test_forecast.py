@@ -1,5 +1,6 @@
 """Forecasts and predictive checks: against plain runs, exact pairs, rankings that are known, and loops by hand."""
 
+import dataclasses
 import json
 import math
 
@@ -318,6 +319,18 @@ def test_a_check_knows_its_own_model_and_another(logs):
     assert float(other.p_value.sel(series="errors")) == float(other.p_value.sel(series="tokens")) == 1 / 61
     assert "does not foretell tokens, errors" in summarise(other) and set(ej.figures(other)) == {"predictive"}
     assert json.loads(json.dumps(record(other)))["series"]["errors"]["p_value"] < 0.05
+    # What a log does not say is not foretold either: of half of the runs no success, and no tokens at step 3.
+    rows = np.arange(len(logs))
+    success = np.where(rows % 2, 1, -1).astype(np.int8)
+    tokens = np.where(logs.place == 3, np.nan, logs.tokens)
+    masked = dataclasses.replace(logs, success=success, tokens=tokens).select(rows[::-1])
+    part = predictive_check(made(60, **truth | {"resolution_rate": 0.3})._replace(condition=name), masked, seed=1)
+    assert (
+        np.isnan(part.predicted.sel(series="tokens", step=3)) and float(part.observed.sel(series="success")[-1]) == 1.0
+    )
+    # A run succeeds with chance kappa q at each of ten steps, and here it may do so more than once.
+    expected = 0.3 * float((1.0 - own.predicted.sel(series="errors")).sum())
+    assert float(part.predicted.sel(series="success")[-1]) == pytest.approx(expected, rel=0.1)
     with pytest.raises(JobError, match="no condition 'made up'"):
         predictive_check(made(**truth | {"n_agents": 10.0}), logs)
     with pytest.raises(JobError, match="Tree has no agents that choose by one gap"):
