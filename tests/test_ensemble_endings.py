@@ -91,7 +91,9 @@ def test_runs_end_when_their_paths_say(path, by_hand):
         np.testing.assert_allclose(found.observables["entropy"].mean[cell], entropy, rtol=1e-10)
 
 
-@pytest.mark.parametrize(("dtype", "path"), [(np.float64, "scan"), (np.float32, "auto")])
+@pytest.mark.parametrize(
+    ("dtype", "path"), [pytest.param(np.float64, "scan", marks=pytest.mark.slow), (np.float32, "auto")]
+)
 def test_by_chance_a_task_is_resolved_as_a_right_dispatch_resolves_it(dtype, path):
     # Every dispatch is right, and each resolves the task with probability kappa.
     sure = {"evidence": 80.0, "initial_focus": 60.0, "context_window": 1e6, "focus_noise": 0.0}

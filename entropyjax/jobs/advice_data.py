@@ -58,7 +58,7 @@ def _judged(
     effect, noise = between(halves)
     relative = np.abs(then - before) / np.where(before != 0.0, np.abs(before), np.nan)
     tenth = _over(sign * effect, 10.0 * relative)
-    counted = np.isfinite(tenth).all(axis=-1)
+    counted = np.asarray(np.isfinite(tenth).all(axis=-1))
     ranks = np.where(counted[:, None], np.zeros(len(tenth)), np.nan)
     if counted.any():
         ranks[np.ix_(counted, np.arange(counted.sum()))] = rank_shares(tenth[counted])

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
+from scipy.stats import rankdata
 
 from entropyjax.ensemble import Endings, cognitive_horizon, wilson_interval, without_sampling
-from entropyjax.inference.draws import LEVEL
+from entropyjax.inference.draws import LEVEL, ParameterDraws
 from entropyjax.results import Outcome
 
 KIND = "forecast"
@@ -71,6 +72,22 @@ def outlook(endings: Endings, times: Float[np.ndarray, " times"]) -> dict[str, A
         "failure_count": ("failure", endings.failures.sum(axis=(0, 1, 2)), described("1", "Runs by failure code.")),
     }
     return data | _curves(endings) | _times(endings, times) | _entropy(endings, times)
+
+
+def hanging(by_draw: Float[np.ndarray, " draws"], draws: ParameterDraws) -> dict[str, Any]:
+    """Return on which parameters a share hangs over the posterior: rank correlations, and what was learnt of each."""
+    columns = {name: draws.columns[name] for name in draws.varying}
+    columns |= {name: column for name, column in draws.effects.items() if np.ptp(column) > 0.0}
+    if not columns or np.ptp(by_draw) == 0.0:
+        return {}
+    ranks = rankdata(np.stack([by_draw, *columns.values()]), axis=1)
+    widths = [draws.widths.get(name, np.nan) for name in columns]
+    doc = "Rank correlation of the collapse probability with the parameter over the posterior."
+    return {
+        "varied": ("varied", list(columns), {"long_name": "Parameters that differ between draws."}),
+        "hangs_on": ("varied", np.corrcoef(ranks)[0, 1:], described("1", doc)),
+        "width_over_prior": ("varied", widths, described("1", "Width of the interval over that of the prior.")),
+    }
 
 
 def _curves(endings: Endings) -> dict[str, Any]:

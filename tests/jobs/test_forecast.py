@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy.stats import norm
+from scipy.stats import norm, spearmanr
 
 import entropyjax as ej
 from entropyjax.inference.draws import DEFAULT, FITTED, GIVEN, PRIOR, ParameterDraws, parameter_draws
@@ -24,10 +24,10 @@ from entropyjax.io.store import StoreError, open_result, write_result
 from entropyjax.jobs import JobError, forecast, predictive_check, summarise
 from entropyjax.jobs.fit_data import fit_dataset
 from entropyjax.jobs.forecast_runs import shifted, tasks_of
-from entropyjax.jobs.forecast_summary import verdict
 from entropyjax.jobs.posterior_draws import draws_of
 from entropyjax.jobs.predictive_series import discrepancy, series_of, tail
 from entropyjax.jobs.summary import record
+from entropyjax.jobs.verdict import verdict
 from entropyjax.models import LinearEntropy, Star, Tree, context as ctx
 from entropyjax.phase.changes import Change, changed, small_changes
 from entropyjax.phase.ranking import rank_shares
@@ -125,12 +125,17 @@ def test_the_change_that_helps_most_is_ranked_first(foretold):
     assert float(effects.sel(objective="resolved")) > 0.0
 
 
-def test_a_forecast_says_what_it_rests_on(foretold, tmp_path):
+def test_a_forecast_says_what_it_rests_on(foretold, spread, tmp_path):
     assert json.loads(foretold.attrs["left_out"]) == [
         "reasoning_gain +25% changes nothing: it is 0, and a share of nothing is nothing; give a value in its place."
     ]
     rests = dict(zip(foretold.change.values.tolist(), foretold.rests_on.values.tolist(), strict=True))
     assert rests["context_window +25%"] == "effective_fraction rests on the prior"
+    # More of the window hold off a collapse; evidence, which falls as that rises here, seems to do harm.
+    one, other = (foretold.hangs_on.sel(varied=name) for name in ("effective_fraction", "evidence"))
+    share = foretold.outcome_by_draw.sel(outcome="collapsed").values
+    assert float(one) == pytest.approx(spearmanr(share, spread.columns["effective_fraction"]).statistic, rel=1e-12)
+    assert float(one) == pytest.approx(-float(other), rel=1e-12)
     text = summarise(foretold)
     assert "learnt hardly anything of effective_fraction" in text and "show 20 steps" in text
     assert "context_window +25% is the best by far" in text and "5 tasks in equal parts" in text
