@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from entropyjax.jobs import (
         JobError as JobError,
         entropy_of_traces as entropy_of_traces,
+        generate_workflows as generate_workflows,
+        run_workflows as run_workflows,
+        score_workflows as score_workflows,
         simulate as simulate,
         summarise as summarise,
         sweep as sweep,
@@ -71,6 +74,7 @@ if TYPE_CHECKING:
         TraceError as TraceError,
         read_traces as read_traces,
         simulated_traces as simulated_traces,
+        trajectory_traces as trajectory_traces,
         write_traces as write_traces,
     )
 
@@ -90,7 +94,17 @@ _EXPORTS = {
     "entropyjax.inference": ("trace_entropy",),
     "entropyjax.io.config": ("ConfigError", "SweepConfig", "load"),
     "entropyjax.io.store": ("open_result",),
-    "entropyjax.jobs": ("JobError", "entropy_of_traces", "simulate", "summarise", "sweep", "trap"),
+    "entropyjax.jobs": (
+        "JobError",
+        "entropy_of_traces",
+        "generate_workflows",
+        "run_workflows",
+        "score_workflows",
+        "simulate",
+        "summarise",
+        "sweep",
+        "trap",
+    ),
     "entropyjax.models": ("Mesh", "Replicator", "Star", "Tree"),
     "entropyjax.params": ("ParameterError",),
     "entropyjax.phase": ("Boundary", "Lattice", "Range", "refine"),
@@ -126,7 +140,14 @@ _EXPORTS = {
         "reasoning_optimum",
         "reasoning_trap",
     ),
-    "entropyjax.traces": ("Problems", "TraceError", "read_traces", "simulated_traces", "write_traces"),
+    "entropyjax.traces": (
+        "Problems",
+        "TraceError",
+        "read_traces",
+        "simulated_traces",
+        "trajectory_traces",
+        "write_traces",
+    ),
 }
 _HOMES = {name: module for module, names in _EXPORTS.items() for name in names}
 
@@ -169,6 +190,7 @@ __all__ = [
     "figures",
     "fold_curves",
     "from_model",
+    "generate_workflows",
     "load",
     "make_plan",
     "margin_window",
@@ -181,7 +203,9 @@ __all__ = [
     "reasoning_trap",
     "refine",
     "run_chunks",
+    "run_workflows",
     "save_figure",
+    "score_workflows",
     "simulate",
     "simulated_traces",
     "summarise",
@@ -189,6 +213,7 @@ __all__ = [
     "sweep",
     "trace_entropy",
     "trace_entropy_panels",
+    "trajectory_traces",
     "trap",
     "trap_diagram",
     "write_traces",

@@ -21,6 +21,7 @@ NAMES = (
     "topologies",
     "traces",
     "entropy",
+    "workflows",
 )
 PAGES = ["README.md", *(f"docs/{name}.md" for name in NAMES)]
 FENCE = re.compile(r"^```python[^\n]*\n(.*?)^```", flags=re.MULTILINE | re.DOTALL)
