@@ -22,6 +22,7 @@ NAMES = (
     "traces",
     "entropy",
     "endpoints",
+    "workflows",
 )
 PAGES = ["README.md", *(f"docs/{name}.md" for name in NAMES)]
 FENCE = re.compile(r"^```python[^\n]*\n(.*?)^```", flags=re.MULTILINE | re.DOTALL)
