@@ -21,6 +21,7 @@ NAMES = (
     "topologies",
     "traces",
     "entropy",
+    "forecast",
     "endpoints",
     "workflows",
 )
