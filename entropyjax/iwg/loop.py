@@ -19,7 +19,7 @@ class Rules:
     """How runs are made.
 
     **Attributes:** `budget`: what a run may spend; `policy`: what is kept of the context when it is full; `counter`:
-    counts tokens where nobody else does; `strict`: queries must hold the results that they build on.
+    counts tokens where nobody else does; `strict`: queries must hold what they are about.
     """
 
     budget: Budget = Budget()

@@ -90,8 +90,9 @@ def test_outcomes_of_dispatches():
     assert Environment(instance).answer(reached, dataclasses.replace(ask["m2"], query="And?"))[1].outcome == "reached"
     assert environment.answer(reached, ask["m2"], since=start)[1].outcome == "premature"
     assert [one.id for one in environment.ready(reached)] == ["m2"] and not environment.done(reached)
-    # Without the mark's name the executor tells what is meant.
-    assert outcome(start, Dispatch(first.executor, "?"))[0].reached == {"m1"}
+    # Without the mark's name the executor tells what is meant; what it is about must be said even of the first.
+    assert outcome(start, Dispatch(first.executor, "?"))[1] == "missing_input"
+    assert Environment(instance).answer(start, Dispatch(first.executor, "?"))[0].reached == {"m1"}
     if second.executor != first.executor:
         assert outcome(start, Dispatch(second.executor, "?"))[1] in ("premature", "wrong_executor")
 
