@@ -21,6 +21,7 @@ NAMES = (
     "topologies",
     "traces",
     "entropy",
+    "fits",
 )
 PAGES = ["README.md", *(f"docs/{name}.md" for name in NAMES)]
 FENCE = re.compile(r"^```python[^\n]*\n(.*?)^```", flags=re.MULTILINE | re.DOTALL)
@@ -43,7 +44,7 @@ def test_blocks_keep_their_line_numbers():
 
 
 # What these pages show is what the tests of its subject do; their programs compile for long.
-LONG = ("noise", "stability", "phases", "continuation", "trap")
+LONG = ("noise", "stability", "phases", "continuation", "trap", "fits")
 
 
 @pytest.mark.parametrize(
