@@ -21,6 +21,7 @@ NAMES = (
     "topologies",
     "traces",
     "entropy",
+    "fits",
     "forecast",
     "endpoints",
     "workflows",
@@ -46,7 +47,7 @@ def test_blocks_keep_their_line_numbers():
 
 
 # What these pages show is what the tests of its subject do; their programs compile for long.
-LONG = ("noise", "stability", "phases", "continuation", "trap")
+LONG = ("noise", "stability", "phases", "continuation", "trap", "fits")
 
 
 @pytest.mark.parametrize(
