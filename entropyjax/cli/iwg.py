@@ -64,7 +64,7 @@ def generate(family: str, count: int, start: int, seed: int, out: Path, quiet: b
 @click.option("--tokens", type=float, help="Budget of tokens over all calls.")
 @click.option("--context", type=float, help="Budget of tokens in the context.")
 @click.option("--policy", default="keep", show_default=True, help="Of the context: keep, truncate or compact.")
-@click.option("--strict", is_flag=True, help="Queries must hold the results that they build on.")
+@click.option("--strict", is_flag=True, help="Queries must hold what they are about.")
 @click.option("--param", "params", metavar="NAME=VALUE", multiple=True, help="Parameter of the simulated one.")
 @click.option("--measured", is_flag=True, help="The simulated one reads its context off the run.")
 @click.option("--resume", is_flag=True, help="Go on with runs that were interrupted.")

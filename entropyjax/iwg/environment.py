@@ -1,7 +1,7 @@
 """The environment of an instance as a pure state machine that answers dispatches."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from entropyjax.iwg.checkpoint import hidden
@@ -22,7 +22,7 @@ class State(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Environment:
-    """Answers dispatches; `strict` asks that a query holds the results that it builds on."""
+    """Answers dispatches; `strict` asks that a query holds what it is about."""
 
     instance: Instance
     strict: bool = False
@@ -94,7 +94,11 @@ class Environment:
             return mark.executor, scenario.backup
         return (mark.executor,)
 
-    def _inputs(self, mark: TaskMark) -> list[str]:
+    def _inputs(self, mark: TaskMark) -> Sequence[str]:
+        """Return what a request for a mark must hold: the inputs of its fact, or else the results before it."""
+        fact = self.instance.fact.get(hidden(self.instance.stage[mark.id].checkpoint))
+        if fact is not None:
+            return fact.inputs
         return [hidden(self.instance.stage[one].checkpoint) for one in mark.dependencies]
 
     def _distractor(self, state: State, dispatch: Dispatch) -> str:

@@ -138,6 +138,11 @@ class Instance:
         return {one.mark: one for one in self.stages}
 
     @cached_property
+    def fact(self) -> dict[str, Fact]:
+        """Facts of the seed by their value."""
+        return {one.value: one for one in self.seed.facts}
+
+    @cached_property
     def exception(self) -> dict[str, ExceptionScenario]:
         """Exception scenarios by the id of their mark."""
         return {one.mark: one for one in self.exceptions}

@@ -18,7 +18,8 @@ def from_log_probabilities(reply: Reply, roster: Sequence[str], start: int | Non
 
     Token by token along the name that was taken, every alternative is a branch to the names that go on with it: its
     probability, times that of the tokens before, goes to them in equal shares, as what follows it is not known. What
-    goes to no name is invalid; the rest, the valid mass, is normalised.
+    goes to no name is invalid; the rest, the valid mass, is normalised. Alternatives that an endpoint leaves out are
+    invalid too, so that the valid mass is a lower bound.
 
     **Arguments:** `start`: where in the text the name begins; by default behind `"executor": "`.
 

@@ -90,8 +90,9 @@ def test_outcomes_of_dispatches():
     assert Environment(instance).answer(reached, dataclasses.replace(ask["m2"], query="And?"))[1].outcome == "reached"
     assert environment.answer(reached, ask["m2"], since=start)[1].outcome == "premature"
     assert [one.id for one in environment.ready(reached)] == ["m2"] and not environment.done(reached)
-    # Without the mark's name the executor tells what is meant.
-    assert outcome(start, Dispatch(first.executor, "?"))[0].reached == {"m1"}
+    # Without the mark's name the executor tells what is meant; what it is about must be said even of the first.
+    assert outcome(start, Dispatch(first.executor, "?"))[1] == "missing_input"
+    assert Environment(instance).answer(start, Dispatch(first.executor, "?"))[0].reached == {"m1"}
     if second.executor != first.executor:
         assert outcome(start, Dispatch(second.executor, "?"))[1] in ("premature", "wrong_executor")
 
@@ -177,8 +178,13 @@ def test_budgets_and_policies():
         done = ended(policy, context=static + 1500.0)
         assert done.success and max(turn.context for turn in done.turns) <= static + 1500.0
     cut = ended(tokens=5000.0)
-    spent = [turn.context + turn.tokens for turn in cut.turns]
-    assert cut.end == "token_budget" and sum(spent) >= 5000.0 > sum(spent[:-1])
+    # Each call reads its context and writes its thought.
+    spent = [turn.context + turn.reasoning for turn in cut.turns]
+    assert (
+        spent == [turn.spent for turn in cut.turns]
+        and cut.end == "token_budget"
+        and sum(spent) >= 5000.0 > sum(spent[:-1])
+    )
     with pytest.raises(WorkflowError, match="The budget of turns is 0"):
         Budget(turns=0)
 

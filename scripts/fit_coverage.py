@@ -1,7 +1,7 @@
 """How often intervals of fits hold the truth: simulated sets of runs, each fitted, by Laplace and by Godambe.
 
-    python scripts/coverage.py                        # 200 sets of every study
-    python scripts/coverage.py --study choices --sets 50 --json coverage.json
+    python scripts/fit_coverage.py                        # 200 sets of every study
+    python scripts/fit_coverage.py --study choices --sets 50 --json coverage.json
 
 Truths are drawn anew from the prior for each set (`drawn`), or stay at its middle (`fixed`). A set has the size of the
 airline set of docs/entropy.md, 50 tasks with 4 runs each. Checked are each free parameter and the directions that the
