@@ -70,7 +70,10 @@ class ParameterDraws(NamedTuple):
 
     def thinned(self, most: int) -> "ParameterDraws":
         """Return at most so many of the draws, evenly spread over their order."""
-        rows = np.unique(np.linspace(0, self.size - 1, min(most, self.size)).round().astype(int))
+        return self.select(np.unique(np.linspace(0, self.size - 1, min(most, self.size)).round().astype(int)))
+
+    def select(self, rows: np.ndarray) -> "ParameterDraws":
+        """Return some of the draws, by number or by a mask."""
         params = type(self.params)(**{name: column[rows] for name, column in self.columns.items()})
         return self._replace(params=params, effects={name: np.asarray(v)[rows] for name, v in self.effects.items()})
 

@@ -20,7 +20,7 @@ from entropyjax.jobs.engine import Engine
 from entropyjax.jobs.errors import JobError
 from entropyjax.jobs.forecast_data import hanging, outlook, shares
 from entropyjax.jobs.forecast_frame import attributes, coordinates, rests_on
-from entropyjax.jobs.forecast_runs import Runs, run_changes
+from entropyjax.jobs.forecast_runs import Runs, run_changes, runnable
 from entropyjax.jobs.posterior_draws import draws_of
 from entropyjax.jobs.verdict import objective_of
 from entropyjax.models import MODELS, AbstractModel, Star
@@ -70,6 +70,7 @@ def forecast(
         check_target(out)
     drawn = draws_of(source, condition).thinned(draws)
     _check(drawn.model, horizon, replicates)
+    drawn, without = runnable(drawn)
     engine = Engine("auto", 512 * 2**20, None, load_calibration(), object_folder())
     runs = Runs(horizon, replicates, seed, precision, criteria, engine, resolved == "chance")
     asked = small_changes() if changes is None else tuple(changes)
@@ -82,7 +83,9 @@ def forecast(
     if moved:
         data |= advice(shares(base), after, moved)
         data["rests_on"] = ("change", [rests_on(drawn, entry[0]) for entry in moved])
-    dataset = xr.Dataset(data, coordinates(drawn, moved, times), attributes(drawn, runs, left_out, asked))
+    dataset = xr.Dataset(
+        data, coordinates(drawn, moved, times), attributes(drawn, runs, left_out + [without] * bool(without), asked)
+    )
     dataset.attrs["objective"] = objective_of(dataset)
     if out is not None:
         write_result(dataset, out)

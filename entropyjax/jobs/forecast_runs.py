@@ -15,6 +15,7 @@ from entropyjax.inference.draws import ParameterDraws
 from entropyjax.inference.effect import SPREAD
 from entropyjax.jobs.build import random_key
 from entropyjax.jobs.engine import Engine
+from entropyjax.jobs.errors import JobError
 from entropyjax.models import AbstractModel, context as ctx
 from entropyjax.params import cast
 from entropyjax.solve import METHODS, Criteria, Grid
@@ -71,6 +72,22 @@ def shifted(columns: Columns, shift: Any) -> dict[str, np.ndarray]:
 
 def _with_evidence(params: SimpleNamespace, value: float) -> SimpleNamespace:
     return SimpleNamespace(**{**vars(params), "evidence": jnp.full_like(params.evidence, value)})
+
+
+def runnable(draws: ParameterDraws) -> tuple[ParameterDraws, str]:
+    """Return the draws that agents can have, and a sentence about the others if there are any.
+
+    **Raises:** `JobError` if no draw is left.
+    """
+    columns = draws.columns
+    kept = (columns["compaction_rate"] + columns["reflexion_rate"] < 1.0) & (columns["resolution_rate"] <= 1.0)
+    lost = int((~kept).sum())
+    if not lost:
+        return draws, ""
+    why = "more is forgotten or resolved in a step than there is"
+    if not kept.any():
+        raise JobError(f"In each of the {lost} draws {why}; narrow the priors of the rates.")
+    return draws.select(kept), f"{lost} of {draws.size} draws are left out, in which {why}."
 
 
 def run_changes(

@@ -17,6 +17,7 @@ from entropyjax.inference.units import units
 from entropyjax.io import provenance
 from entropyjax.io.store import SCHEMA_VERSION
 from entropyjax.jobs.errors import JobError
+from entropyjax.jobs.forecast_runs import runnable
 from entropyjax.jobs.posterior_draws import draws_of
 from entropyjax.jobs.predictive_logs import foretold_logs
 from entropyjax.jobs.predictive_series import KIND, SERIES, predictive_data, series_of
@@ -49,6 +50,7 @@ def predictive_check(
     if not isinstance(drawn.model, AbstractGapOrchestrator) or not has_agents(drawn.model):
         name = type(drawn.model).__name__
         raise JobError(f"{name} has no agents that choose by one gap, so it makes no logs to compare; fit the star.")
+    drawn = runnable(drawn)[0]
     seen = _of_condition(traces, drawn.condition)
     free = first_free_step(groups(seen, histories(seen))) if first is None else first
     with jax.enable_x64(True):

@@ -59,7 +59,7 @@ def small_changes(share: float = 0.25) -> tuple[Change, ...]:
 def changed(
     change: Change, columns: Mapping[str, Float[np.ndarray, " draws"]], specs: Mapping[str, Parameter]
 ) -> Float[np.ndarray, " draws"]:
-    """Return the values of the parameter after a change, at most at the end of its support.
+    """Return the values of the parameter after a change, at most at the end of what it can be.
 
     **Raises:** `ValueError` with a sentence for a change that does nothing or cannot be made.
     """
@@ -70,7 +70,7 @@ def changed(
         raise ValueError(f"The change of {name} needs a factor or a value, and one of them alone.")
     before, support = columns[name], specs[name].support
     if change.value is None:
-        after = np.clip(before * change.factor, support.lower, support.upper)
+        after = np.clip(before * change.factor, support.lower, np.minimum(support.upper, _most(name, columns)))
     else:
         after = np.full_like(before, change.value)
     if any(float(value) not in support for value in np.unique(after)):
@@ -78,8 +78,12 @@ def changed(
     if np.all(after == before):
         why = "it is 0, and a share of nothing is nothing" if np.all(before == 0.0) else "it is there already"
         raise ValueError(f"{change.name} changes nothing: {why}; give a value in its place.")
-    if name in ("compaction_rate", "reflexion_rate"):
-        other = columns["reflexion_rate" if name == "compaction_rate" else "compaction_rate"]
-        if np.max(after + other) >= 1.0:
-            raise ValueError(f"{change.name} would forget more in a step than there is; make it smaller.")
+    if np.any(after > _most(name, columns)):
+        raise ValueError(f"{change.name} would forget more in a step than there is; make it smaller.")
     return after
+
+
+def _most(name: str, columns: Mapping[str, Float[np.ndarray, " draws"]]) -> Float[np.ndarray, " draws"] | float:
+    """Return the largest value that agents can have: of what there is, nearly all is forgotten in a step."""
+    other = {"compaction_rate": "reflexion_rate", "reflexion_rate": "compaction_rate"}.get(name)
+    return np.inf if other is None else (1.0 - 2.0**-10) * (1.0 - columns[other])

@@ -24,7 +24,7 @@ from entropyjax.io.posterior import read_posterior, write_posterior
 from entropyjax.io.store import StoreError, open_result, write_result
 from entropyjax.jobs import JobError, forecast, predictive_check, summarise
 from entropyjax.jobs.fit_data import fit_dataset
-from entropyjax.jobs.forecast_runs import shifted, tasks_of
+from entropyjax.jobs.forecast_runs import runnable, shifted, tasks_of
 from entropyjax.jobs.posterior_draws import draws_of
 from entropyjax.jobs.predictive_series import discrepancy, series_of, tail
 from entropyjax.jobs.summary import record
@@ -181,7 +181,7 @@ def test_ranks_of_known_gains():
         (Change("evidence", 1.5, 2.0), "needs a factor or a value"),
         (Change("roster_similarity", 1.25), "it is there already"),
         (Change("n_agents", value=1.0), r"leaves \[2, inf\)"),
-        (Change("compaction_rate", 12.5), "forget more in a step than there is"),
+        (Change("compaction_rate", value=1.5), "forget more in a step than there is"),
     ],
 )
 def test_what_cannot_be_changed(change, words):
@@ -196,6 +196,17 @@ def test_changes_by_a_quarter():
     assert Change("context_window", value=128.0).name == "context_window = 128"
     columns = {name: np.full(3, spec.default) for name, spec in SPECS.items()} | {"n_agents": np.array([2.0, 2.5, 8.0])}
     assert changed(small_changes()[0], columns, SPECS).tolist() == [2.0, 2.0, 6.0]
+    columns |= {"reflexion_rate": np.full(3, 0.5), "compaction_rate": np.array([0.1, 0.3, 0.49])}
+    after = changed(Change("compaction_rate", 1.25), columns, SPECS)
+    assert after[:2].tolist() == [0.125, 0.375] and 0.49 < after[2] < 0.5
+
+
+def test_draws_that_agents_cannot_have_are_left_out_and_told_of():
+    found, words = runnable(made(3, compaction_rate=np.array([0.1, 1.2, 0.2])))
+    assert found.columns["compaction_rate"].tolist() == [0.1, 0.2] and words.startswith("1 of 3 draws are left out")
+    assert runnable(found) == (found, "")
+    with pytest.raises(JobError, match="In each of the 2 draws more is forgotten"):
+        runnable(made(2, compaction_rate=1.5))
 
 
 @pytest.fixture(scope="module")
