@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from entropyjax.calibrate import apply_xla_flags as apply_xla_flags
+    from entropyjax.endpoints import Endpoint as Endpoint, OpenAIChat as OpenAIChat, Recorded as Recorded
     from entropyjax.ensemble import (
         Below as Below,
         Density as Density,
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
     from entropyjax.jobs import (
         JobError as JobError,
         entropy_of_traces as entropy_of_traces,
+        forecast as forecast,
+        generate_workflows as generate_workflows,
+        predictive_check as predictive_check,
+        run_workflows as run_workflows,
+        score_workflows as score_workflows,
         simulate as simulate,
         summarise as summarise,
         sweep as sweep,
@@ -81,11 +87,13 @@ if TYPE_CHECKING:
         TraceError as TraceError,
         read_traces as read_traces,
         simulated_traces as simulated_traces,
+        trajectory_traces as trajectory_traces,
         write_traces as write_traces,
     )
 
 _EXPORTS = {
     "entropyjax.calibrate": ("apply_xla_flags",),
+    "entropyjax.endpoints": ("Endpoint", "OpenAIChat", "Recorded"),
     "entropyjax.ensemble": (
         "Below",
         "Density",
@@ -100,7 +108,19 @@ _EXPORTS = {
     "entropyjax.inference": ("trace_entropy",),
     "entropyjax.io.config": ("ConfigError", "SweepConfig", "load"),
     "entropyjax.io.store": ("open_result",),
-    "entropyjax.jobs": ("JobError", "entropy_of_traces", "simulate", "summarise", "sweep", "trap"),
+    "entropyjax.jobs": (
+        "JobError",
+        "entropy_of_traces",
+        "forecast",
+        "predictive_check",
+        "generate_workflows",
+        "run_workflows",
+        "score_workflows",
+        "simulate",
+        "summarise",
+        "sweep",
+        "trap",
+    ),
     "entropyjax.models": (
         "ConstantEntropy",
         "DampedEntropy",
@@ -146,7 +166,14 @@ _EXPORTS = {
         "reasoning_optimum",
         "reasoning_trap",
     ),
-    "entropyjax.traces": ("Problems", "TraceError", "read_traces", "simulated_traces", "write_traces"),
+    "entropyjax.traces": (
+        "Problems",
+        "TraceError",
+        "read_traces",
+        "simulated_traces",
+        "trajectory_traces",
+        "write_traces",
+    ),
 }
 _HOMES = {name: module for module, names in _EXPORTS.items() for name in names}
 
@@ -158,6 +185,7 @@ __all__ = [
     "Criteria",
     "DampedEntropy",
     "Density",
+    "Endpoint",
     "Ensemble",
     "EntropyBalance",
     "Grid",
@@ -167,9 +195,11 @@ __all__ = [
     "LinearEntropy",
     "Mesh",
     "Observed",
+    "OpenAIChat",
     "ParameterError",
     "Problems",
     "Range",
+    "Recorded",
     "Replicator",
     "SaturatingEntropy",
     "Star",
@@ -196,7 +226,9 @@ __all__ = [
     "escape",
     "figures",
     "fold_curves",
+    "forecast",
     "from_model",
+    "generate_workflows",
     "load",
     "make_plan",
     "margin_window",
@@ -204,12 +236,15 @@ __all__ = [
     "open_result",
     "phase_diagram",
     "phases",
+    "predictive_check",
     "read_traces",
     "reasoning_optimum",
     "reasoning_trap",
     "refine",
     "run_chunks",
+    "run_workflows",
     "save_figure",
+    "score_workflows",
     "simulate",
     "simulated_traces",
     "summarise",
@@ -217,6 +252,7 @@ __all__ = [
     "sweep",
     "trace_entropy",
     "trace_entropy_panels",
+    "trajectory_traces",
     "trap",
     "trap_diagram",
     "write_traces",

@@ -2,7 +2,7 @@
 # Every check: ruff, format, types, layers, tests. Stops at the first stage that fails and says how to
 # run that one alone.
 #
-#   scripts/test.sh [--all] [options of pytest]           --all adds the slow tests
+#   scripts/test.sh [--all] [options of pytest]           --all adds the slow tests, and compiles as for users
 #
 # PYTHON=/path/to/python chooses the interpreter, JOBS=n the number of test processes.
 set -euo pipefail
@@ -17,7 +17,13 @@ source "$root/scripts/lib/venv.sh"
 
 options=()
 for option; do
-    if [ "$option" = --all ]; then options+=(-m ""); else options+=("$option"); fi
+    if [ "$option" = --all ]; then
+        options+=(-m "")
+        # See tests/conftest.py.
+        export OPTIMISE=1
+    else
+        options+=("$option")
+    fi
 done
 
 ensure_venv "$root" dev

@@ -15,14 +15,6 @@ from entropyjax.solve import METHODS, Criteria, Grid, solve
 MEMORY = 64 * 2**20
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quick_compile():
-    """Estimates are compared with wide margins: compilation is what these tests cost."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
 def request(method, step, replicates, **changes):
     dtype = np.dtype("float64")
     found = Ensemble(

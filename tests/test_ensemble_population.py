@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from entropyjax.ensemble import LogNormal, Normal, Samples, Uniform
+from entropyjax.ensemble import JointSamples, LogNormal, Normal, Samples, Uniform
 from entropyjax.ensemble.population import draw_population
 from entropyjax.params import OrchestratorParams
 from entropyjax.solve.noise import draw, stream
@@ -142,3 +142,39 @@ def test_quantiles_have_derivatives_by_what_describes_a_distribution(name, level
         up, down = (value(fields | {field: number + sign * 1e-6}) for sign in (1.0, -1.0))
         # Central differences in float64: rounding 1e-16 over the step, times values of up to 100.
         np.testing.assert_allclose(slopes[field], (up - down) / 2e-6, rtol=1e-6, atol=1e-7)
+
+
+ROWS = np.array([[4.0, 0.9], [5.0, 0.7], [6.0, 0.5], [8.0, 0.2]])
+"""Evidence and effective share of the window, which fall and rise together as in a posterior."""
+
+
+def joint(rows="posterior"):
+    names = ("evidence", "effective_fraction")
+    return {name: JointSamples(jnp.array(column), rows) for name, column in zip(names, ROWS.T, strict=True)}
+
+
+@pytest.mark.parametrize("dtype", [jnp.float64, jnp.float32])
+def test_joint_samples_are_rows_drawn_alike(dtype):
+    found = drawn(cast(joint(), dtype), np.arange(SIZE), dtype)
+    pairs, counts = np.unique(np.stack([found[name] for name in joint()], axis=1), axis=0, return_counts=True)
+    np.testing.assert_array_equal(pairs, ROWS.astype(dtype))
+    assert scipy.stats.chisquare(counts).pvalue > 1e-3
+
+
+def test_rows_of_other_names_are_independent_and_leave_other_draws_alone(columns):
+    both = (
+        joint()
+        | {"focus_rate": JointSamples(jnp.array(ROWS[:, 0]), "other")}
+        | {"context_window": LAWS["context_window"][0]}
+    )
+    found = drawn(both, np.arange(SIZE))
+    assert abs(np.corrcoef(found["evidence"], found["focus_rate"])[0, 1]) < 4.5 / np.sqrt(SIZE)
+    np.testing.assert_array_equal(found["context_window"], columns["context_window"])
+    np.testing.assert_array_equal(found["evidence"], drawn(joint(), np.arange(SIZE))["evidence"])
+
+
+def test_joint_samples_know_their_ends():
+    assert joint()["effective_fraction"].ends(SPECS["effective_fraction"], jnp.float32).tolist() == pytest.approx(
+        [0.2, 0.9]
+    )
+    assert Uniform(2.0, 5.0).ends(SPECS["n_agents"], jnp.float64).tolist() == [2.0, 5.0]

@@ -13,14 +13,6 @@ RATES = np.array([0.2, 0.5])
 VALUES = {"start.low": 0.4, "start.high": 1.0}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quick_compile():
-    """Tolerances are far above rounding: compilation is what these tests cost."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
 def request(**changes):
     """Two cells of the line without noise, each with draws of its own."""
     return line("rk4", cells={"rate": RATES}, population=starts(0.4, 1.0), replicates=257, **changes)

@@ -131,14 +131,6 @@ def assert_same_counts(first, second, rtol):
     jax.tree.map(check, first, second)
 
 
-@pytest.fixture
-def quick_compile():
-    """For results that are compared within a tolerance: compilation is what these tests cost."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
 # --- How a run is cut -----------------------------------------------------------------------------------------
 
 
@@ -206,7 +198,7 @@ def test_statistics_survive_storage(toy_whole):
 
 
 @pytest.mark.parametrize("replicates", [1, 1025, 1031])
-def test_padding_never_counts(replicates, quick_compile):
+def test_padding_never_counts(replicates):
     request = toy(cells=2, replicates=replicates)
     plan = make_plan(request, devices=1)
     assert plan.block * plan.blocks >= replicates
@@ -221,7 +213,7 @@ def test_padding_never_counts(replicates, quick_compile):
         assert np.all(np.abs(cells.observables["level"].mean - decay) <= 5.0 * spread + 1e-12)
 
 
-def test_padding_of_a_block_is_not_a_trajectory(monkeypatch, quick_compile):
+def test_padding_of_a_block_is_not_a_trajectory(monkeypatch):
     # 7 trajectories in blocks of 4: the eighth lane exists, and its noise is that of the next cell's first.
     monkeypatch.setattr(plan_module, "BLOCK", 4)
     padded = statistics(toy(cells=2, replicates=7))
@@ -318,7 +310,7 @@ def test_failing_lanes_are_coded_counted_and_left_out():
     jax.tree.map(lambda a, b: np.testing.assert_array_equal(a[[0, 2]], b[[0, 2]]), cells, good)
 
 
-def test_a_cell_whose_lanes_fail_in_part_averages_the_others(quick_compile):
+def test_a_cell_whose_lanes_fail_in_part_averages_the_others():
     # Lanes that start beyond the limit fail; the start is drawn, so some of a cell's lanes do and some do not.
     from entropyjax.ensemble import Samples
 
@@ -334,7 +326,7 @@ def test_a_cell_whose_lanes_fail_in_part_averages_the_others(quick_compile):
 
 
 @pytest.mark.slow
-def test_failing_cells_of_the_star_are_counted(star_alone, quick_compile):
+def test_failing_cells_of_the_star_are_counted(star_alone):
     rates = np.array([1.0, 1e4, 1.0, 1.0])
     request = star()
     cells = statistics(dataclasses.replace(request, cells={**request.cells, "focus_rate": rates}))
@@ -360,14 +352,14 @@ def compare_within_sampling_error(first, second, sigmas=5.0):
         assert np.all(np.abs(p - q) <= sigmas * spread)
 
 
-def test_single_precision_agrees_with_double(star_alone, quick_compile):
+def test_single_precision_agrees_with_double(star_alone):
     single = statistics(star(dtype="float32"))
     compare_within_sampling_error(single, star_alone)
     # The noise is the same to rounding, so almost every outcome is too.
     assert np.abs(single.outcomes - star_alone.outcomes).sum() <= 0.05 * star_alone.outcomes.sum()
 
 
-def test_agents_run_through_the_ensemble_as_through_solve(quick_compile):
+def test_agents_run_through_the_ensemble_as_through_solve():
     request = star("agents", grid=cast(Grid(16.0, 8, 2), np.float64), observables=("context", "progress"))
     cells = statistics(request)
     assert cells.failures[:, Failure.NONE].tolist() == [48] * 4
@@ -382,7 +374,7 @@ def test_agents_run_through_the_ensemble_as_through_solve(quick_compile):
     np.testing.assert_array_equal(cells.outcomes[2], np.bincount(np.asarray(lanes.outcome), minlength=4))
 
 
-def test_swept_criteria_reach_the_lanes(quick_compile):
+def test_swept_criteria_reach_the_lanes():
     swept = dataclasses.replace(
         toy(cells=2),
         cells={"rate": np.array([0.5, 0.5])},

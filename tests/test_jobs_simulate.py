@@ -25,14 +25,6 @@ RUN = {
 PARAMS = {"n_agents": 6.0, "context_window": 48.0, "initial_focus": 3.0}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quick_compile():
-    """Compilation is what these tests cost."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
 @pytest.fixture(scope="module")
 def result():
     return simulate({"run": RUN, "params": PARAMS}, paths=32)

@@ -37,14 +37,6 @@ def config(axes=AXES, run=(), **tables):
     return {"run": {**RUN, **dict(run)}, "params": PARAMS, "axes": list(axes), **tables}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quick_compile():
-    """Compilation is what these tests cost."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
 @pytest.fixture
 def small_chunks(monkeypatch):
     """Two chunks and more in a tiny sweep, so that it can be interrupted between them."""

@@ -19,14 +19,6 @@ LARGEST = 16.0
 SEEDS = st.integers(0, 2**32 - 1)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quick_compile():
-    """Compilation is what these tests cost."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
 @functools.cache
 def model_of(name):
     """The model, with room for rosters of up to `LARGEST` where its sizes are static."""

@@ -17,14 +17,6 @@ STATE = OrchestratorState(*map(jnp.asarray, (1.7, 0.3, 12.0)))
 VALUES = {**systems.STARS["all terms"], "sharing": 0.3, "token_noise": 0.7}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quick_compile():
-    """Compilation is what these tests cost."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
 def everything(model, params, state):
     """All that the layers above ask of a model, by value."""
     zero, draws = jnp.zeros(()), AgentDraws(*map(jnp.asarray, (0.4, -0.7, -1.3)))

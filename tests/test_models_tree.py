@@ -36,14 +36,6 @@ STATE = OrchestratorState(np.array([2.0, 0.7, -0.4]), 0.3, np.array([9.0, 4.0, 2
 DRAWS = AgentDraws(np.array([0.4, -0.2, 1.1]), np.array([-0.7, 0.3, 0.1]), np.array([-1.3, 0.9, -3.0]))
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quick_compile():
-    """Compilation is what these tests cost."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
 def everything(model, params, state, draws):
     """All that the layers above ask of a model, by value."""
     zero = jnp.zeros((), state.progress.dtype)

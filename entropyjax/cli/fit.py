@@ -120,6 +120,13 @@ def specified(command: Any) -> Any:
             help="Folds of held-out tasks; 0 for none.",
         ),
         click.option("--cut", type=click.IntRange(min=1), help="Hold out the steps from this one on."),
+        click.option(
+            "--posterior",
+            type=click.Choice(["auto", "smc", "laplace", "godambe", "bootstrap", "nuts"]),
+            default="auto",
+            show_default=True,
+            help="How it is drawn: sequential Monte Carlo, or the sandwich where the likelihood is a composite one.",
+        ),
         click.option("--draws", type=click.IntRange(min=1), default=1000, show_default=True, help="Of the posterior."),
         click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of randomness."),
     )

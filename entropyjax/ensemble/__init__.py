@@ -2,7 +2,12 @@
 
 from entropyjax.ensemble.accumulate import Accumulator as Accumulator
 from entropyjax.ensemble.check import StepCheck as StepCheck, check_step as check_step
-from entropyjax.ensemble.endings import ENDINGS as ENDINGS, Endings as Endings, run_endings as run_endings
+from entropyjax.ensemble.endings import (
+    CHANCE_ENDINGS as CHANCE_ENDINGS,
+    ENDINGS as ENDINGS,
+    Endings as Endings,
+    run_endings as run_endings,
+)
 from entropyjax.ensemble.gradient import Mean as Mean, ensemble_mean as ensemble_mean
 from entropyjax.ensemble.moments import Moments as Moments
 from entropyjax.ensemble.plan import Plan as Plan, make_plan as make_plan

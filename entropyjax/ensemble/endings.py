@@ -9,14 +9,18 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, UInt32
 
 from entropyjax.ensemble.groups import Lanes, over_groups, pool_groups
-from entropyjax.ensemble.lanes import Items, integrate_lane
+from entropyjax.ensemble.lanes import Items, global_index, integrate_lane
 from entropyjax.ensemble.plan import Plan
 from entropyjax.ensemble.reduce import add_up, fold_blocks
 from entropyjax.ensemble.request import Ensemble
 from entropyjax.ensemble.run import run_chunks
-from entropyjax.ensemble.work import Work, as_moments
+from entropyjax.ensemble.work import LaneSinks, Work, as_moments
 from entropyjax.results import Failure, Outcome
+from entropyjax.solve.noise import stream, threefry, uniform
 from entropyjax.solve.sinks import Sample, Tally, is_sink
+
+CHANCE_STREAM = 8
+"""Stream of the key that draws when tasks are resolved, where progress is the chance of it."""
 
 _ROUNDING = 1e-3
 """Share of a save interval by which a time may pass a save time and still count as it."""
@@ -68,27 +72,45 @@ def _lane(ensemble: Ensemble, item: Items, lane: UInt32[Array, ""], valid: Bool[
     )
 
 
-def _item(ensemble: Ensemble, lanes: Lanes, item: Items) -> Endings:
-    def group(numbers: UInt32[Array, " group"], valid: Bool[Array, " group"]) -> Endings:
-        sinks = jax.vmap(lambda *lane: _lane(ensemble, item, *lane))(numbers, valid)
-        return jax.tree.map(add_up, sinks, is_leaf=is_sink)
+def _chance_lane(ensemble: Ensemble, item: Items, lane: UInt32[Array, ""], valid: Bool[Array, ""]) -> Endings:
+    """Let the task be resolved once s passes a number that is drawn evenly from 0 to 1: by t with the chance s(t)."""
+    index = global_index(ensemble, item, item.first + lane)
+    word, _ = threefry(stream(ensemble.key, CHANCE_STREAM), index, jnp.zeros_like(index))
+    left = {"progress_tolerance": uniform(word, ensemble.dtype)}
+    return _lane(ensemble, item._replace(criteria={**item.criteria, **left}), lane, valid)
 
-    return pool_groups(over_groups(lanes, lanes.numbers(), group))
+
+def _work(lane: LaneSinks) -> Work:
+    def reduced(ensemble: Ensemble, lanes: Lanes, item: Items) -> Endings:
+        def group(numbers: UInt32[Array, " group"], valid: Bool[Array, " group"]) -> Endings:
+            sinks = jax.vmap(lambda *one: lane(ensemble, item, *one))(numbers, valid)
+            return jax.tree.map(add_up, sinks, is_leaf=is_sink)
+
+        return pool_groups(over_groups(lanes, lanes.numbers(), group))
+
+    return Work(reduced, (lane,), lambda ensemble, block, items, results: as_moments(results[0]))
 
 
-ENDINGS = Work(_item, (_lane,), lambda ensemble, block, items, results: as_moments(results[0]))
+ENDINGS = _work(_lane)
 """How the trajectories of each item end."""
+
+CHANCE_ENDINGS = _work(_chance_lane)
+"""The same where s is the chance that the task is resolved by then, as fits to completions read it."""
 
 
 def run_endings(ensemble: Ensemble, plan: Plan, progress: Callable[[int], None] = lambda done: None) -> Endings:
     """Return the endings of all cells, with a leading axis of cells.
 
-    **Arguments:** `plan`: one for the work `ENDINGS`; `progress`: called with the number of trajectories done.
+    **Arguments:** `plan`: one for `ENDINGS` or `CHANCE_ENDINGS`; `progress`: called with the trajectories done so far.
     """
     parts = []
     for _, end, part in run_chunks(ensemble, plan, range(plan.chunks)):
         parts.append(part)
         progress(end * plan.block)
     items = jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
-    counts = [leaf.reshape(-1, plan.blocks, *leaf.shape[1:]).sum(axis=1) for leaf in items[:-1]]
-    return Endings(*counts, {name: fold_blocks(moments, plan.blocks) for name, moments in items.observables.items()})
+    moments = {name: fold_blocks(found, plan.blocks) for name, found in items.observables.items()}
+
+    def total(leaf: np.ndarray) -> np.ndarray:
+        return leaf.reshape(-1, plan.blocks, *leaf.shape[1:]).sum(axis=1)
+
+    return jax.tree.map(total, items._replace(observables=None))._replace(observables=moments)

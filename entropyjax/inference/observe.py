@@ -68,7 +68,8 @@ def default_free(model: AbstractModel, terms: Sequence[AbstractTerm], taken: Seq
     """Return what a fit frees unless it is told, without what is `taken` (fixed or tied).
 
     Of orchestrators the evidence, the effective share of the window and the gap at the start; of other models all that
-    is theirs alone, and the effective share where the load acts through attention. Then the spread between tasks, where rows are of tasks, and what observations bring with them.
+    is theirs alone, and the effective share where the load acts through attention. Then the spread between tasks, where
+    rows are of tasks, and what observations bring with them.
     """
     own = model.Params.specs()
     shared = OrchestratorParams.specs()

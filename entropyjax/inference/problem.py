@@ -84,8 +84,8 @@ class Problem:
         found = {kind: self.courses(scores, kind) for kind in {term.agreeing for term in terms}}
         own = [term for term in terms if not term.marginal]
         # Where the nodes lie changes nothing but the error of the quadrature, and so has no derivative.
-        still, same = jax.tree.map(lax.stop_gradient, (found, values))
-        view = look(lambda effects: self._by_unit(own, still, same, effects), self.nodes, len(self.units), scores.dtype)
+        held, fixed = jax.tree.map(lax.stop_gradient, found), jax.tree.map(lax.stop_gradient, values)
+        view = look(lambda effects: self._by_unit(own, held, fixed, effects), self.nodes, len(self.units), scores.dtype)
         by_unit = log_mean(lambda effects: self._by_unit(own, found, values, effects), self.nodes, view)
         return jnp.concatenate([by_unit, *(self._marginal(term, found, values) for term in terms if term.marginal)])
 

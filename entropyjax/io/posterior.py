@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from entropyjax.agents import micro_step
 from entropyjax.inference.draws import FITTED, PRIOR, ParameterDraws
+from entropyjax.inference.effect import SPREAD
 from entropyjax.io.config import ConfigError, Samples, load
 from entropyjax.io.store import write_text
 from entropyjax.models import MODELS
@@ -34,16 +36,27 @@ def write_posterior(draws: ParameterDraws, path: str | os.PathLike, title: str =
 def _lines(draws: ParameterDraws, title: str) -> Iterator[str]:
     columns, varying = draws.columns, draws.varying
     yield f"title = {_text(title or f'Posterior of {draws.condition}')}"
-    yield f"description = {_text(f'{draws.size} draws ({draws.method}) of {draws.condition}')}"
+    yield f"description = {_text(_description(draws))}"
     yield from ("", "[model]", f"name = {_text(MODELS.name_of(draws.model))}")
     yield from (f"{key} = {_value(value)}" for key, value in dataclasses.asdict(draws.model).items())
-    yield from ("", "[run]", 'dynamics = "agents"', "", "[params]")
+    yield from ("", "[run]", f"dynamics = {_text(_dynamics(draws))}", "", "[params]")
     yield from (f"{name} = {_value(float(np.median(column)))}" for name, column in columns.items())
     for name in varying:
         yield from ("", f"[population.{name}]", 'distribution = "samples"', f"rows = {_text(ROWS)}")
         yield f"values = [{', '.join(_value(float(value)) for value in columns[name])}]"
     yield from ("", "[sources]")
     yield from (f"{name} = {_text(_source(draws, name))}" for name in columns)
+
+
+def _description(draws: ParameterDraws) -> str:
+    text = f"{draws.size} draws ({draws.method}) of {draws.condition}"
+    spread = float(np.median(draws.effects.get(SPREAD.name, 0.0)))
+    return f"{text}, for a task in the middle: tasks differ by {spread:.2g} nat in the gap" if spread else text
+
+
+def _dynamics(draws: ParameterDraws) -> str:
+    agents = micro_step.dispatch(type(draws.model)) is not micro_step.dispatch(object)
+    return "agents" if agents else "ode"
 
 
 def _source(draws: ParameterDraws, name: str) -> str:

@@ -23,6 +23,7 @@ from entropyjax.iwg.difficulty import Difficulty as Difficulty
 from entropyjax.iwg.environment import Environment as Environment, State as State
 from entropyjax.iwg.errors import WorkflowError as WorkflowError
 from entropyjax.iwg.families import FAMILIES as FAMILIES
+from entropyjax.iwg.from_seed import from_seed as from_seed
 from entropyjax.iwg.generate import generate as generate
 from entropyjax.iwg.history import POLICIES as POLICIES, Policy as Policy
 from entropyjax.iwg.instance import (

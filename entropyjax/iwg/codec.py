@@ -74,8 +74,10 @@ def _reader(kind: Any) -> Reader:
     if dataclasses.is_dataclass(kind):
         return _dataclass_reader(typing.cast(type, kind))
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin is tuple:
+    if origin is tuple and arguments[1:] == (...,):
         return _list_reader(_reader(arguments[0]))
+    if origin is tuple:
+        return _tuple_reader([_reader(one) for one in arguments])
     if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):
         return _mapping_reader(_reader(arguments[1]))
     if origin is typing.Literal:
@@ -111,6 +113,15 @@ def _list_reader(inner: Reader) -> Reader:
     def read(found: Any, where: str) -> Any:
         _expect(isinstance(found, list), found, where, "a list")
         return tuple(inner(one, f"{where}[{place}]") for place, one in enumerate(found))
+
+    return read
+
+
+def _tuple_reader(inner: list[Reader]) -> Reader:
+    def read(found: Any, where: str) -> Any:
+        _expect(isinstance(found, list) and len(found) == len(inner), found, where, f"a list of {len(inner)}")
+        pairs = zip(inner, found, strict=True)
+        return tuple(one(value, f"{where}[{place}]") for place, (one, value) in enumerate(pairs))
 
     return read
 

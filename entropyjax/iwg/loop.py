@@ -9,7 +9,7 @@ from entropyjax.iwg.environment import Environment, State
 from entropyjax.iwg.history import Entry, History, Policy, keep, size
 from entropyjax.iwg.instance import Instance
 from entropyjax.iwg.orchestrator import Orchestrator, View
-from entropyjax.iwg.scheduling import parallel
+from entropyjax.iwg.shares import parallel
 from entropyjax.iwg.tokens import Budget, Counter, count_characters
 from entropyjax.iwg.trajectory import BoardUpdate, End, Plan, Step, Trajectory, Turn, Usage
 
@@ -105,16 +105,24 @@ async def _turn(
             status = "completed" if reflexion.success else "failed"
             board, more = board.updated([BoardUpdate("MODIFY", dispatch.task, (), status, reflexion.summary)])
             problems = (*problems, *more)
-    usage = _usage(plan.usage, view, thought, size(history) - size(now.history))
     if plan.scheduling is None:
         plan = dataclasses.replace(plan, scheduling=parallel(plan.dispatches, tuple(environment.instance.roster)))
-    turn = Turn(plan, tuple(steps), *usage, problems)
-    spent = now.spent + turn.context + turn.tokens
-    return _Run(state, board, history, (*now.turns, turn), spent)
+    counted = _counted(
+        plan.usage, [one.reflexion.usage for one in steps], view, thought, size(history) - size(now.history)
+    )
+    turn = Turn(plan, tuple(steps), *counted, problems)
+    return _Run(state, board, history, (*now.turns, turn), now.spent + turn.spent)
 
 
-def _usage(usage: Usage, view: View, thought: int, grown: int) -> tuple[float, float, float]:
-    """Return the context before a turn, its tokens and its reasoning: as counted by who knows, else by the loop."""
+def _counted(
+    usage: Usage, others: list[Usage], view: View, thought: int, grown: int
+) -> tuple[float, float, float, float]:
+    """Return context, tokens, reasoning and what is spent: as counted by who knows, else by the loop.
+
+    **Arguments:** `usage`: of the plan; `others`: of the conclusions, which count for nothing where nobody knows.
+    """
     context = float(view.context if usage.input is None else usage.input)
     added = float(grown if usage.added is None else usage.added)
-    return context, added, float(thought if usage.reasoning is None else usage.reasoning)
+    reasoning = (thought if usage.reasoning is None else usage.reasoning) + sum(one.reasoning or 0.0 for one in others)
+    written = (thought if usage.output is None else usage.output) + sum((one.output or 0.0) for one in others)
+    return context, added, float(reasoning), float(context + written + sum(one.input or 0.0 for one in others))

@@ -89,19 +89,21 @@ def plan_schema(roster: Sequence[str]) -> str:
     dispatch = _object({"executor": {"enum": list(roster)}, "query": text, "task": text})
     status = {"enum": ["pending", "in_progress", "completed", "failed"]}
     update = {"action": {"enum": ["ADD", "MODIFY"]}, "task": text, "dependencies": _list(text), "status": status}
+    # In this order: a model decides on whom to dispatch before it writes an answer.
     plan = {"thought": text, "dispatches": _list(dispatch), "updates": _list(_object(update)), "answer": text}
-    return json.dumps(_object(plan), sort_keys=True)
+    return json.dumps(_object(plan, ("thought", "dispatches", "answer")))
 
 
 def reflexion_schema() -> str:
     """Return the JSON schema of a conclusion."""
     text = {"type": "string"}
     found = {"success": {"type": "boolean"}, "summary": text, "error": text, "recovery": text}
-    return json.dumps(_object(found), sort_keys=True)
+    return json.dumps(_object(found))
 
 
-def _object(properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+def _object(properties: dict[str, Any], required: Sequence[str] | None = None) -> dict[str, Any]:
+    needed = list(properties if required is None else required)
+    return {"type": "object", "properties": properties, "required": needed, "additionalProperties": False}
 
 
 def _list(items: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ _HOUSES = listed(
 
 @dataclasses.dataclass(frozen=True)
 class Post:
-    """A field as one desk keeps it, which names it in queries as `relation`."""
+    """A field as one desk keeps it; queries name it by its `relation`."""
 
     field: Field
     desk: int
@@ -26,8 +26,8 @@ class Post:
 
     @property
     def relation(self) -> str:
-        """The field and the desk."""
-        return f"{self.field.name} (desk {self.desk})"
+        """The field and the desk; desk 0 goes without saying."""
+        return f"{self.field.name} (desk {self.desk})" if self.desk else self.field.name
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,26 +1,150 @@
-"""The scheduling vector of a decision, from the best evidence that there is of it."""
+"""The scheduling vector of an orchestrator that answers in words: from log-probabilities, draws, or one plan."""
 
-from collections import Counter
-from collections.abc import Sequence
+import collections
+import dataclasses
+import re
+from collections.abc import Iterable, Sequence
 
-from entropyjax.iwg.trajectory import Dispatch, Scheduling
+import numpy as np
+from jaxtyping import Float
+
+from entropyjax.iwg.chat import Reply
+from entropyjax.iwg.spelling import Tree, fall, grow, spelling
 
 
-def parallel(dispatches: Sequence[Dispatch], roster: Sequence[str]) -> Scheduling:
-    """Return equal shares for the executors that a turn dispatched, so that H is ln of their number.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Scheduling:
+    """Probabilities of executors at one decision.
 
-    The valid mass is the share of the dispatches whose executor is on the roster.
+    **Attributes:**
+
+    - `names`: the executors.
+    - `source`: "log-probabilities"; "draws", shares of several plans; "parallel", one plan whose executors share the
+      probability; or "nothing", where no executor is named.
+    - `probability`: of each executor, renormalised over them; NaN where the source is "nothing".
+    - `valid_mass`: probability that fell on executors at all, before it was renormalised.
+    - `missing`: probability that the endpoint did not tell and that may be any executor's, so that the true one of each
+      is at most `probability * valid_mass + missing`; 0 where log-probabilities were not given.
     """
-    known = [one.executor for one in dispatches if one.executor in roster]
-    each = dict.fromkeys(known, 1.0 / max(1, len(set(known))))
-    return Scheduling("parallel", each, len(known) / max(1, len(dispatches)))
+
+    names: tuple[str, ...]
+    source: str
+    probability: Float[np.ndarray, " executors"]
+    valid_mass: float
+    missing: float = 0.0
 
 
-def resampled(names: Sequence[str], roster: Sequence[str]) -> Scheduling:
-    """Return the shares of executors among the first dispatches of plans that were drawn again.
+def scheduling_vector(
+    replies: Reply | Sequence[Reply],
+    names: Sequence[str],
+    before: str = "",
+    dispatched: Sequence[Sequence[str]] | None = None,
+) -> Scheduling:
+    """Return the scheduling vector behind the replies to one prompt, from the best source that they offer.
 
-    **Arguments:** `names`: the executor that each plan dispatches first.
+    Log-probabilities come first, averaged over replies whose words before the name differ; then, with several replies,
+    the share of plans that dispatch an executor; then the executors that the one plan dispatches in parallel. Draws go
+    before log-probabilities whose `missing` exceeds their `valid_mass`, as grammars make them.
+
+    Without `before` the probabilities are those at the place where a name was written, which flatters the valid mass of
+    a model that often writes none.
+
+    **Arguments:**
+
+    - `replies`: one plan, or several that were drawn with the same prompt.
+    - `names`: the executors.
+    - `before`: text right before a name in a plan, such as '"executor": "'; by default a name may stand anywhere.
+    - `dispatched`: names that each plan dispatches, by default those that are found in its text.
+
+    **Raises:** `ValueError` if there is no reply, or two executors share a name.
     """
-    counts = Counter(name for name in names if name in roster)
-    valid = counts.total()
-    return Scheduling("resampling", {name: n / valid for name, n in counts.items()}, valid / max(1, len(names)))
+    replies = (replies,) if isinstance(replies, Reply) else tuple(replies)
+    names = tuple(names)
+    if not replies:
+        raise ValueError("There is no reply to read a scheduling vector from; give at least one.")
+    if len(set(names)) < len(names) or not all(name.strip() for name in names):
+        raise ValueError(f"The executors are {', '.join(map(repr, names))}; each needs a name of its own.")
+    mass, missing = _from_log_probabilities(replies, names, before)
+    valid = sum(mass.values())
+    if valid > 0.0 and (valid >= missing or len(replies) == 1):
+        return _scheduling(names, "log-probabilities", mass, missing)
+    if dispatched is None:
+        dispatched = [named(reply.text, names, before) for reply in replies]
+    source = "draws" if len(replies) > 1 else "parallel"
+    shares = _shares(dispatched)
+    # Where nobody is named, what is missing is all that is known.
+    return _scheduling(names, source, shares, 0.0 if any(shares.get(name) for name in names) else missing)
+
+
+def named(text: str, names: Iterable[str], before: str = "") -> tuple[str, ...]:
+    """Return the executors that a text names as whole words, each once, in its order."""
+    return tuple(dict.fromkeys(found[1] for found in _occurrences(text, names, before)))
+
+
+def _occurrences(text: str, names: Iterable[str], before: str) -> Iterable[re.Match[str]]:
+    # The longest first: "web search" is no "web".
+    spelled = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
+    begin = re.escape(before) if before else r"(?<![\w-])"
+    return re.finditer(rf"{begin}({spelled})(?![\w-])", text)
+
+
+def _scheduling(names: tuple[str, ...], source: str, mass: dict[str, float], missing: float) -> Scheduling:
+    found = np.array([mass.get(name, 0.0) for name in names])
+    valid = float(found.sum())
+    if valid == 0.0:
+        return Scheduling(names, "nothing", np.full(len(names), np.nan), 0.0, missing)
+    return Scheduling(names, source, found / valid, min(valid, 1.0), missing)
+
+
+def _shares(dispatched: Sequence[Sequence[str]]) -> dict[str, float]:
+    """Return the share of each name, where plans count alike and the names of a plan too."""
+    shares: dict[str, float] = collections.defaultdict(float)
+    for plan in dispatched:
+        for name in set(plan):
+            shares[name] += 1.0 / len(set(plan)) / len(dispatched)
+    return shares
+
+
+def _from_log_probabilities(
+    replies: Sequence[Reply], names: tuple[str, ...], before: str
+) -> tuple[dict[str, float], float]:
+    """Return the probability of each name and what is missing, as a mean over the replies that tell."""
+    trees: dict[str, Tree] = {}
+    count: collections.Counter[str] = collections.Counter()
+    silent = 0
+    for reply in replies:
+        spelled = spelling(reply)
+        if spelled is None:
+            continue
+        start = _start(reply.text, names, before)
+        if start is None:
+            silent += 1
+            continue
+        preamble = reply.text[:start]
+        count[preamble] += 1
+        grow(trees.setdefault(preamble, {}), names, reply, spelled, start)
+    mass: dict[str, float] = collections.defaultdict(float)
+    missing = 0.0
+    for preamble, tree in trees.items():
+        weight = count[preamble] / (count.total() + silent)
+        found, lost = fall(tree, names)
+        for name, value in found.items():
+            mass[name] += weight * value
+        missing += weight * lost
+    return mass, min(missing, 1.0)
+
+
+def _start(text: str, names: Iterable[str], before: str) -> int | None:
+    """Return where a plan's first name stands, or would have to stand."""
+    found = next(iter(_occurrences(text, names, before)), None)
+    if found is not None:
+        return found.start(1)
+    if not before:
+        return _word(text, 0)
+    place = text.find(before)
+    return None if place < 0 else _word(text, place + len(before))
+
+
+def _word(text: str, place: int) -> int:
+    """Return where the first word from a place on begins."""
+    return len(text) - len(text[place:].lstrip())

@@ -138,8 +138,9 @@ class Step:
 class Turn:
     """One turn of the orchestrator: a plan and its dispatches.
 
-    `context` is what lay before it when it planned, `tokens` what the turn added, `reasoning` its own part of that,
-    each in single tokens. `problems` are updates of the board that could not be made.
+    `context` is what lay before it when it planned, `tokens` what the turn added to that, `reasoning` what the
+    orchestrator thought, `spent` what all calls of the turn read and wrote as far as it is known, in single tokens.
+    `problems` are updates of the board that could not be made.
     """
 
     plan: Plan
@@ -147,12 +148,13 @@ class Turn:
     context: float
     tokens: float
     reasoning: float
+    spent: float = 0.0
     problems: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.steps:
             raise WorkflowError("A turn has no dispatch; a run ends instead.")
-        for name in ("context", "tokens", "reasoning"):
+        for name in ("context", "tokens", "reasoning", "spent"):
             if not getattr(self, name) >= 0.0:
                 raise WorkflowError(f"A turn has {getattr(self, name):g} tokens of {name}; it must not be negative.")
 

@@ -1,6 +1,13 @@
 """Jobs: what a user starts, on top of the core and the input and output."""
 
 from entropyjax.jobs.errors import USER_ERRORS as USER_ERRORS, JobError as JobError
+from entropyjax.jobs.forecast import forecast as forecast
+from entropyjax.jobs.iwg import (
+    generate_workflows as generate_workflows,
+    run_workflows as run_workflows,
+    score_workflows as score_workflows,
+)
+from entropyjax.jobs.predictive import predictive_check as predictive_check
 from entropyjax.jobs.simulate import simulate as simulate
 from entropyjax.jobs.summary import summarise as summarise
 from entropyjax.jobs.sweep import sweep as sweep

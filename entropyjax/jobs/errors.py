@@ -7,6 +7,7 @@ from entropyjax.io.config import ConfigError
 from entropyjax.io.lines import LinesError
 from entropyjax.io.store import StoreError
 from entropyjax.iwg import WorkflowError
+from entropyjax.iwg.chat import ChatError
 from entropyjax.models import RestError
 from entropyjax.params import ParameterError, UnknownNameError
 from entropyjax.stability import ContinuationError
@@ -31,5 +32,6 @@ USER_ERRORS = (
     ContinuationError,
     InferenceError,
     TraceError,
+    ChatError,
 )
 """Errors that a user can mend; their messages are sentences and need no traceback."""

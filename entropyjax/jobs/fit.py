@@ -15,7 +15,7 @@ from entropyjax.inference.fit import fit
 from entropyjax.inference.held_out import HeldOut, folds_of_tasks, held_out_steps, held_out_tasks, until
 from entropyjax.inference.observe import default_free, observe
 from entropyjax.inference.parameters import Free
-from entropyjax.inference.posteriors import posterior_of
+from entropyjax.inference.posteriors import Method, posterior_of
 from entropyjax.inference.problem import Problem, make_problem, parameters
 from entropyjax.inference.units import Units, measured_context, units
 from entropyjax.jobs.fit_data import fit_dataset
@@ -41,6 +41,7 @@ class FitSpec:
     - `scheme`: "agents" or "ode"; `auto` is the agents' where the model has them.
     - `first`: first step at which runs can differ.
     - `starts`; `folds`: of held-out tasks, 0 for none; `cut`: first of the held-out steps; `draws`; `seed`.
+    - `posterior`: how it is drawn; `auto` is sequential Monte Carlo, or the Godambe sandwich for composite likelihoods.
     """
 
     model: str = "star"
@@ -56,6 +57,7 @@ class FitSpec:
     cut: int | None = None
     draws: int = 1000
     seed: int = 0
+    posterior: Method = "auto"
 
 
 def problem_of(traces: TraceSet, spec: FitSpec) -> Problem:
@@ -112,7 +114,7 @@ def _fitted(traces: TraceSet, spec: FitSpec, tell: Progress) -> xr.Dataset:
     found = fit(problem, starts=spec.starts, seed=spec.seed)
     held = _held_out(problem, spec, lambda done, total, what: tell(1 + done, parts, what))
     tell(parts - 1, parts, "posterior")
-    dataset = fit_dataset(traces, found, posterior_of(found, "auto", spec.draws, spec.seed), held, _asked(spec))
+    dataset = fit_dataset(traces, found, posterior_of(found, spec.posterior, spec.draws, spec.seed), held, _asked(spec))
     tell(parts, parts, "posterior")
     return dataset
 

@@ -13,9 +13,11 @@ import xarray as xr
 from scipy.special import ndtri
 
 from entropyjax.inference.compare import Contender
+from entropyjax.inference.errors import InferenceError
 from entropyjax.inference.fit import Fit
 from entropyjax.inference.groups import groups, histories
 from entropyjax.inference.held_out import HeldOut
+from entropyjax.inference.identifiability import identifiability
 from entropyjax.inference.posterior import Posterior
 from entropyjax.io import provenance
 from entropyjax.io.store import SCHEMA_VERSION
@@ -170,6 +172,7 @@ def _attributes(traces: TraceSet, fit: Fit, posterior: Posterior, attrs: dict[st
         "full_likelihood": int(not problem.composite),
         "converged": int(fit.converged),
         "starts": fit.starts(),
+        "identifiability": _told_apart(fit),
         "method": posterior.method,
         "size": problem.layout.size,
         "free": json.dumps(frees),
@@ -181,6 +184,14 @@ def _attributes(traces: TraceSet, fit: Fit, posterior: Posterior, attrs: dict[st
         "device": json.dumps(provenance.devices()),
         "git_commit": provenance.git_commit(),
     }
+
+
+def _told_apart(fit: Fit) -> str:
+    """Return in words what the data tell apart, or why that cannot be said."""
+    try:
+        return str(identifiability(fit))
+    except InferenceError as error:
+        return str(error)
 
 
 def contender(dataset: xr.Dataset, name: str | None = None) -> Contender:

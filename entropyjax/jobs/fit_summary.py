@@ -25,7 +25,7 @@ def summarise_fit(dataset: xr.Dataset) -> str:
     silent = [str(label) for label in dataset.label.values if contraction(dataset, str(label)) > WIDE]
     if silent:
         lines.append(f"Hardly anything was learnt of {', '.join(silent)}: there the posterior is the prior.")
-    lines.append(attrs["starts"])
+    lines += [*attrs["identifiability"].split("\n"), attrs["starts"]]
     if not attrs["converged"]:
         lines.append("The best start did not converge: take its numbers as no maximum; allow more starts.")
     for what, words in (("tasks", "held-out tasks"), ("steps", "held-out steps")):
@@ -84,6 +84,7 @@ def fit_record(dataset: xr.Dataset) -> dict[str, Any]:
         "scheme": attrs["scheme"],
         "method": attrs["method"],
         "converged": bool(attrs["converged"]),
+        "identifiability": attrs["identifiability"].split("\n"),
         "log_likelihood": float(dataset.log_likelihood.sum()),
         "decisions": float(dataset.decisions.sum()),
         "held_out": held,

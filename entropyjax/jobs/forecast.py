@@ -1,11 +1,8 @@
 """The job that forecasts an orchestrator from a posterior, and says what to change."""
 
-import dataclasses
-import hashlib
-import json
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import numpy as np
@@ -15,24 +12,22 @@ from entropyjax.agents import micro_step
 from entropyjax.calibrate import object_folder
 from entropyjax.calibrate.measure import load_calibration
 from entropyjax.ensemble import Endings
-from entropyjax.inference.draws import DEFAULT, GIVEN, PRIOR, ParameterDraws
-from entropyjax.inference.effect import SPREAD
+from entropyjax.inference.draws import ParameterDraws
 from entropyjax.inference.posterior import Posterior
-from entropyjax.io import provenance
-from entropyjax.io.store import SCHEMA_VERSION, check_target, write_result
+from entropyjax.io.store import check_target, write_result
+from entropyjax.jobs.advice_data import Moved, advice
 from entropyjax.jobs.engine import Engine
 from entropyjax.jobs.errors import JobError
-from entropyjax.jobs.forecast_data import OBJECTIVES, QUANTILES, advice, outlook, shares
-from entropyjax.jobs.forecast_runs import Runs, run_changes, tasks_of
+from entropyjax.jobs.forecast_data import hanging, outlook, shares
+from entropyjax.jobs.forecast_frame import attributes, coordinates, rests_on
+from entropyjax.jobs.forecast_runs import Runs, run_changes
 from entropyjax.jobs.posterior_draws import draws_of
+from entropyjax.jobs.verdict import objective_of
 from entropyjax.models import MODELS, AbstractModel, Star
 from entropyjax.params import OrchestratorParams
-from entropyjax.phase.changes import TOPOLOGY, Change, changed, small_changes
-from entropyjax.results import Failure, Outcome, describe
-from entropyjax.solve import Criteria
-
-KIND = "forecast"
-"""Value of the attribute `kind` of a dataset that holds a forecast."""
+from entropyjax.phase.changes import Change, changed, small_changes
+from entropyjax.results import Outcome
+from entropyjax.solve.events import Criteria
 
 Progress = Callable[[int, int, str], None]
 """Called as progress(runs done, runs in all, what is going on)."""
@@ -48,6 +43,7 @@ def forecast(
     changes: Sequence[Change] | None = None,
     seed: int = 0,
     criteria: Criteria = Criteria(),
+    resolved: Literal["chance", "threshold"] = "chance",
     precision: str = "float32",
     out: str | os.PathLike | None = None,
     progress: Progress | None = None,
@@ -64,6 +60,8 @@ def forecast(
     - `horizon`: steps, one dispatch each; `draws`: of the posterior at most; `replicates`: runs of each draw at least.
     - `changes`: by default each lever down and up by a quarter, and the other topologies; none if empty.
     - `criteria`: what counts as collapsed and resolved.
+    - `resolved`: by "chance" a task is resolved by t with the chance s(t), as fits to completions read progress; by
+      "threshold" once s >= 1 - s_tol, as in sweeps.
     - `out`: path of the zarr store to write.
 
     **Raises:** `JobError` for a model whose runs cannot be forecast, and others with a sentence each.
@@ -73,17 +71,19 @@ def forecast(
     drawn = draws_of(source, condition).thinned(draws)
     _check(drawn.model, horizon, replicates)
     engine = Engine("auto", 512 * 2**20, None, load_calibration(), object_folder())
-    runs = Runs(horizon, replicates, seed, precision, criteria, engine)
+    runs = Runs(horizon, replicates, seed, precision, criteria, engine, resolved == "chance")
     asked = small_changes() if changes is None else tuple(changes)
     columns = drawn.columns | {"step_size": np.ones(drawn.size)}
     moved, left_out = _moved(drawn.model, asked, columns)
     base, after = _run(drawn, columns, moved, runs, progress)
     times = np.arange(horizon + 1, dtype=float)
     data = outlook(base, times)
+    data |= hanging(data["outcome_by_draw"][1][Outcome.COLLAPSED], drawn)
     if moved:
         data |= advice(shares(base), after, moved)
-        data["rests_on"] = ("change", [_rests_on(drawn, entry[0]) for entry in moved])
-    dataset = xr.Dataset(data, _coordinates(drawn, moved, times), _attributes(drawn, runs, left_out, asked))
+        data["rests_on"] = ("change", [rests_on(drawn, entry[0]) for entry in moved])
+    dataset = xr.Dataset(data, coordinates(drawn, moved, times), attributes(drawn, runs, left_out, asked))
+    dataset.attrs["objective"] = objective_of(dataset)
     if out is not None:
         write_result(dataset, out)
     return dataset
@@ -102,10 +102,6 @@ def _check(model: AbstractModel, horizon: int, replicates: int) -> None:
 
 def _has_agents(model: AbstractModel) -> bool:
     return micro_step.dispatch(type(model)) is not micro_step.dispatch(object)
-
-
-Moved = tuple[Change, np.ndarray, np.ndarray]
-"""A change, and the values of its parameter before and after it."""
 
 
 def _moved(model: AbstractModel, asked: Sequence[Change], columns: dict[str, Any]) -> tuple[list[Moved], list[str]]:
@@ -153,67 +149,3 @@ def _run(
         after[change] = shares(ended)[0]
     stacked = np.stack([after[entry[0]] for entry in moved]) if moved else np.zeros((0, *share.shape[1:]))
     return jax.tree.map(lambda leaf: leaf[0], found), stacked
-
-
-def _rests_on(drawn: ParameterDraws, change: Change) -> str:
-    """Return the parameters that the effect leans on and that the fit did not find, with what they rest on."""
-    found = [(name, drawn.rests_on(name)) for name in change.leans_on]
-    return "; ".join(f"{name} {_WORDS[status]}" for name, status in found if status in _WORDS)
-
-
-_WORDS = {PRIOR: PRIOR, GIVEN: "is as given", DEFAULT: "is the default"}
-
-
-def _coordinates(drawn: ParameterDraws, moved: Sequence[Moved], times: np.ndarray) -> dict[str, Any]:
-    specs = type(drawn.params).specs()
-    coords: dict[str, Any] = {
-        "time": ("time", times, {"units": "step", "long_name": "Steps."}),
-        "outcome": ("outcome", [code.name.lower() for code in Outcome], {"meaning": [describe(c) for c in Outcome]}),
-        "failure": ("failure", [code.name.lower() for code in Failure]),
-        "quantile": ("quantile", list(QUANTILES)),
-        "bound": ["lower", "upper"],
-    }
-    if moved:
-        names = [entry[0].parameter for entry in moved]
-        units = ["" if name == TOPOLOGY else specs[name].unit for name in names]
-        coords |= {
-            "objective": list(OBJECTIVES),
-            "change": [entry[0].name for entry in moved],
-            "parameter": ("change", names),
-            "unit": ("change", units),
-            "rank": np.arange(1, len(moved) + 1),
-        }
-    return coords
-
-
-def _attributes(drawn: ParameterDraws, runs: Runs, left_out: list[str], asked: Sequence[Change]) -> dict[str, Any]:
-    told = {
-        "condition": drawn.condition,
-        "horizon": runs.horizon,
-        "seed": runs.seed,
-        "precision": runs.precision,
-        "criteria": json.dumps({name: float(value) for name, value in vars(runs.criteria).items()}),
-    }
-    digest = hashlib.sha256(json.dumps([told, [change.name for change in asked], runs.replicates]).encode())
-    for column in drawn.columns.values():
-        digest.update(np.ascontiguousarray(column).tobytes())
-    rests = {name: drawn.rests_on(name) for name in type(drawn.params).specs()}
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "kind": KIND,
-        "run_id": digest.hexdigest()[:12],
-        **told,
-        "model": MODELS.name_of(drawn.model),
-        "method": drawn.method,
-        "draws": drawn.size,
-        "steps_seen": drawn.steps,
-        "tasks": len(tasks_of(drawn)),
-        "task_spread": float(np.median(drawn.effects.get(SPREAD.name, np.zeros(1)))),
-        "unlearnt": json.dumps([name for name, status in rests.items() if status == PRIOR]),
-        "rests_on": json.dumps(rests),
-        "left_out": json.dumps(left_out),
-        "options": json.dumps(dataclasses.asdict(drawn.model)),
-        "versions": json.dumps(provenance.versions()),
-        "device": json.dumps(provenance.devices()),
-        "git_commit": provenance.git_commit(),
-    }

@@ -1,16 +1,18 @@
 """From the endings of runs to the variables of a forecast."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
+from scipy.stats import rankdata
 
 from entropyjax.ensemble import Endings, cognitive_horizon, wilson_interval, without_sampling
-from entropyjax.inference.draws import LEVEL
-from entropyjax.phase.changes import Change
-from entropyjax.phase.ranking import rank_shares
+from entropyjax.inference.draws import LEVEL, ParameterDraws
 from entropyjax.results import Outcome
+
+KIND = "forecast"
+"""Value of the attribute `kind` of a dataset that holds a forecast."""
 
 OBJECTIVES: Mapping[str, tuple[tuple[Outcome, ...], float]] = {
     "unfocused": ((Outcome.COLLAPSED, Outcome.NEVER_FOCUSED), -1.0),
@@ -58,18 +60,34 @@ def outlook(endings: Endings, times: Float[np.ndarray, " times"]) -> dict[str, A
     total = np.broadcast_to(counts.sum(), counts.shape)
     kept = np.clip(interval(share, noise), 0.0, 1.0)
     data: dict[str, Any] = {
-        "outcome_count": ("outcome", counts, _attrs("1", "Runs by outcome.")),
-        "outcome_probability": ("outcome", share.mean(axis=-1), _attrs("1", "Mean over the posterior.")),
-        "outcome_posterior": (("outcome", "bound"), kept, _attrs("1", "90% interval over the posterior.")),
+        "outcome_count": ("outcome", counts, described("1", "Runs by outcome.")),
+        "outcome_probability": ("outcome", share.mean(axis=-1), described("1", "Mean over the posterior.")),
+        "outcome_posterior": (("outcome", "bound"), kept, described("1", "90% interval over the posterior.")),
         "outcome_simulation": (
             ("outcome", "bound"),
             wilson_interval(counts, total, LEVEL),
-            _attrs("1", "90% interval of the mean by Wilson: what the number of runs leaves open."),
+            described("1", "90% interval of the mean by Wilson: what the number of runs leaves open."),
         ),
-        "outcome_by_draw": (("outcome", "draw"), share, _attrs("1", "Share of the runs of each draw.")),
-        "failure_count": ("failure", endings.failures.sum(axis=(0, 1, 2)), _attrs("1", "Runs by failure code.")),
+        "outcome_by_draw": (("outcome", "draw"), share, described("1", "Share of the runs of each draw.")),
+        "failure_count": ("failure", endings.failures.sum(axis=(0, 1, 2)), described("1", "Runs by failure code.")),
     }
     return data | _curves(endings) | _times(endings, times) | _entropy(endings, times)
+
+
+def hanging(by_draw: Float[np.ndarray, " draws"], draws: ParameterDraws) -> dict[str, Any]:
+    """Return on which parameters a share hangs over the posterior: rank correlations, and what was learnt of each."""
+    columns = {name: draws.columns[name] for name in draws.varying}
+    columns |= {name: column for name, column in draws.effects.items() if np.ptp(column) > 0.0}
+    if not columns or np.ptp(by_draw) == 0.0:
+        return {}
+    ranks = rankdata(np.stack([by_draw, *columns.values()]), axis=1)
+    widths = [draws.widths.get(name, np.nan) for name in columns]
+    doc = "Rank correlation of the collapse probability with the parameter over the posterior."
+    return {
+        "varied": ("varied", list(columns), {"long_name": "Parameters that differ between draws."}),
+        "hangs_on": ("varied", np.corrcoef(ranks)[0, 1:], described("1", doc)),
+        "width_over_prior": ("varied", widths, described("1", "Width of the interval over that of the prior.")),
+    }
 
 
 def _curves(endings: Endings) -> dict[str, Any]:
@@ -81,8 +99,8 @@ def _curves(endings: Endings) -> dict[str, Any]:
         share, noise = between(np.moveaxis(halves, -1, 0))
         ends = np.clip(interval(share, noise), 0.0, 1.0)
         words = f"Share of the runs that have {'collapsed' if name == 'collapsed' else 'been resolved'} by then"
-        data[f"{name}_by"] = ("time", share.mean(axis=-1), _attrs("1", f"{words}, mean over the posterior."))
-        data[f"{name}_by_interval"] = (("time", "bound"), ends, _attrs("1", f"{words}, 90% interval."))
+        data[f"{name}_by"] = ("time", share.mean(axis=-1), described("1", f"{words}, mean over the posterior."))
+        data[f"{name}_by_interval"] = (("time", "bound"), ends, described("1", f"{words}, 90% interval."))
     return data
 
 
@@ -97,9 +115,9 @@ def _times(endings: Endings, times: np.ndarray) -> dict[str, Any]:
         data[f"{name}_time_quantile"] = (
             "quantile",
             found,
-            _attrs("step", f"Step by which a share of the runs that end {name} have done so; NaN if none do."),
+            described("step", f"Step by which a share of the runs that end {name} have done so; NaN if none do."),
         )
-        data[f"{name}_time_count"] = ("time", counts, _attrs("1", f"Runs that end {name}, by the time of it."))
+        data[f"{name}_time_count"] = ("time", counts, described("1", f"Runs that end {name}, by the time of it."))
     return data
 
 
@@ -113,72 +131,18 @@ def _entropy(endings: Endings, times: np.ndarray) -> dict[str, Any]:
     each = cognitive_horizon(times, mean, error)
     ends = np.quantile(each, ENDS, method="inverted_cdf")
     return {
-        "mean_entropy": ("time", mean.mean(axis=0), _attrs("nat", "Mean of H over the posterior.")),
+        "mean_entropy": ("time", mean.mean(axis=0), described("nat", "Mean of H over the posterior.")),
         "mean_entropy_interval": (
             ("time", "bound"),
             np.quantile(mean, ENDS, axis=0).T,
-            _attrs("nat", "90% interval over the posterior."),
+            described("nat", "90% interval over the posterior."),
         ),
-        "cognitive_horizon": ((), float(whole), _attrs("step", "First minimum of the mean of H; inf if none.")),
-        "cognitive_horizon_interval": ("bound", ends, _attrs("step", "90% interval over the posterior.")),
-        "cognitive_horizon_none": ((), float(np.isinf(each).mean()), _attrs("1", "Share of the draws without one.")),
+        "cognitive_horizon": ((), float(whole), described("step", "First minimum of the mean of H; inf if none.")),
+        "cognitive_horizon_interval": ("bound", ends, described("step", "90% interval over the posterior.")),
+        "cognitive_horizon_none": ((), float(np.isinf(each).mean()), described("1", "Share of the draws without one.")),
     }
 
 
-def advice(
-    base: Float[np.ndarray, "draws halves outcomes"],
-    after: Float[np.ndarray, "changes draws halves outcomes"],
-    moved: Sequence[tuple[Change, np.ndarray, np.ndarray]],
-) -> dict[str, Any]:
-    """Return the variables over changes: effects, effects by unit, and ranks.
-
-    **Arguments:** `base`, `after`: shares of outcomes; `moved`: each change with the parameter's values before and
-    after it, NaN where there is none.
-    """
-    before, then = (np.stack([entry[place] for entry in moved]) for place in (1, 2))
-    relative = np.abs(then - before) / np.where(before != 0.0, np.abs(before), np.nan)
-    data: dict[str, list[Any]] = {}
-    for codes, sign in OBJECTIVES.values():
-        effect, noise = between(sum(after[..., code] - base[..., code] for code in codes))
-        kept = without_sampling(effect, noise)
-        tenth = _over(sign * effect, 10.0 * relative)
-        counted = np.isfinite(tenth).all(axis=-1)
-        ranks = np.full((len(moved), len(moved)), np.nan)
-        if counted.any():
-            ranks[np.ix_(counted, np.arange(counted.sum()))] = rank_shares(tenth[counted])
-        found = {
-            "effect_by_draw": effect,
-            "effect": effect.mean(axis=-1),
-            "effect_interval": np.moveaxis(np.quantile(kept, ENDS, axis=-1), 0, -1),
-            "effect_error": np.sqrt(noise / effect.shape[-1]),
-            "gain_per_tenth": tenth.mean(axis=-1),
-            "effect_per_unit": _over(effect, then - before).mean(axis=-1),
-            "rank_share": ranks,
-        }
-        for name, values in found.items():
-            data.setdefault(name, []).append(values)
-    whole: Mapping[str, tuple[tuple[str, ...], str, str]] = {
-        "effect_by_draw": (("draw",), "1", "What the change adds to the share of the outcome, by draw."),
-        "effect": ((), "1", "Mean over the posterior of what the change adds to the share of the outcome."),
-        "effect_interval": (("bound",), "1", "90% interval of it over the posterior."),
-        "effect_error": ((), "1", "Standard error of the mean effect by the number of runs."),
-        "gain_per_tenth": ((), "1", "Gain for each 10% that the parameter is moved."),
-        "effect_per_unit": ((), "1 per unit", "Effect for each unit of the parameter."),
-        "rank_share": (("rank",), "1", "Share of the draws in which the change has the rank by gain per 10%."),
-    }
-    out: dict[str, Any] = {
-        name: (("objective", "change", *dims), np.stack(data[name]), _attrs(unit, doc))
-        for name, (dims, unit, doc) in whole.items()
-    }
-    out["before"] = ("change", np.median(before, axis=-1), _attrs("", "Median of the parameter as it is."))
-    out["after"] = ("change", np.median(then, axis=-1), _attrs("", "Median of the parameter after the change."))
-    return out
-
-
-def _over(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    """Return a ratio that is 0 where nothing was moved."""
-    return np.where(denominator == 0.0, 0.0, numerator / np.where(denominator == 0.0, 1.0, denominator))
-
-
-def _attrs(unit: str, doc: str) -> dict[str, str]:
+def described(unit: str, doc: str) -> dict[str, str]:
+    """Return the attributes of a variable."""
     return {"units": unit, "long_name": doc}

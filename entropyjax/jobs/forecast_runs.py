@@ -5,11 +5,12 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 from scipy.stats import norm
 
-from entropyjax.ensemble import ENDINGS, Endings, Ensemble, run_endings
+from entropyjax.ensemble import CHANCE_ENDINGS, ENDINGS, Endings, Ensemble, run_endings
 from entropyjax.inference.draws import ParameterDraws
 from entropyjax.inference.effect import SPREAD
 from entropyjax.jobs.build import random_key
@@ -24,13 +25,17 @@ HALVES = 2
 TASKS = 5
 """Tasks of equal chances that stand for the random effect where there is one."""
 
+_LEAST = 1e-3
+"""Attention below which no evidence makes up for a shift."""
+
 Columns = Mapping[str, Float[np.ndarray, " draws"]]
 
 
 class Runs(NamedTuple):
     """How the runs of a forecast are made.
 
-    **Attributes:** `horizon`: in steps, one dispatch each; `replicates`: runs of each draw, at least.
+    **Attributes:** `horizon`: in steps, one dispatch each; `replicates`: runs of each draw, at least; `chance`: whether
+    progress is the chance that the task is resolved.
     """
 
     horizon: int
@@ -39,6 +44,7 @@ class Runs(NamedTuple):
     precision: str
     criteria: Criteria
     engine: Engine
+    chance: bool
 
 
 def tasks_of(draws: ParameterDraws) -> Float[np.ndarray, " tasks"]:
@@ -55,13 +61,16 @@ def shifted(columns: Columns, shift: Any) -> dict[str, np.ndarray]:
     The fit moves x by the same at every step. In runs the gap at the start and the evidence move, by so much that the
     gap which an empty context supports does; as the context loads, so does the shift lose.
     """
-    values = {name: np.asarray(value, float) for name, value in columns.items()}
-    params = SimpleNamespace(**values)
-    attention = np.asarray(ctx.attention(params, ctx.load(params, params.initial_context)))
-    gain = np.asarray(ctx.effective_evidence(params, 0.0)) / np.where(params.evidence > 0.0, params.evidence, np.inf)
-    clean = np.where(gain > 0.0, gain, 1.0) * np.maximum(attention, 1e-3)
-    moved = {"evidence": np.maximum(params.evidence + shift / clean, 0.0)}
-    return values | moved | {"initial_focus": params.initial_focus + shift}
+    params = SimpleNamespace(**{name: jnp.asarray(value) for name, value in columns.items()})
+    attention = np.asarray(ctx.attention(params, ctx.load(params, params.initial_context)), float)
+    # Delta_eff over Delta, which does not hang on Delta.
+    gain = np.asarray(ctx.effective_evidence(_with_evidence(params, 1.0), 0.0), float)
+    evidence = columns["evidence"] + shift / (gain * np.maximum(attention, _LEAST))
+    return {**columns, "evidence": np.maximum(evidence, 0.0), "initial_focus": columns["initial_focus"] + shift}
+
+
+def _with_evidence(params: SimpleNamespace, value: float) -> SimpleNamespace:
+    return SimpleNamespace(**{**vars(params), "evidence": jnp.full_like(params.evidence, value)})
 
 
 def run_changes(
@@ -85,7 +94,7 @@ def run_changes(
     with jax.enable_x64(runs.precision == "float64"):
         ensemble = _ensemble(model, {name: np.broadcast_to(v, shape) for name, v in stacked.items()}, runs)
         total = ensemble.n_cells * ensemble.replicates
-        plan = runs.engine.plan(ensemble, ENDINGS)
+        plan = runs.engine.plan(ensemble, CHANCE_ENDINGS if runs.chance else ENDINGS)
         found = run_endings(ensemble, plan, lambda done: progress(min(done, total), total))
     return jax.tree.map(lambda leaf: leaf.reshape(*shape, *leaf.shape[1:]), found)
 

@@ -3,59 +3,18 @@
 import json
 import math
 from collections.abc import Iterator
-from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 
-from entropyjax.phase.changes import TOPOLOGY
-from entropyjax.phase.ranking import DECIDED
+from entropyjax.jobs.verdict import MATTERS, Verdict, topologies, verdict
 
-MATTERS = 0.01
-"""Change of a probability from which on it matters."""
-
-_SIGMAS = 3.0
 _TOLD = 0.05
 _WORDS = {
     "unfocused": "the chance to be out of focus (collapsed, or never focused)",
     "collapsed": "the collapse probability",
     "resolved": "the chance to resolve the task",
 }
-
-
-class Verdict(NamedTuple):
-    """What the ranking of changes comes to.
-
-    **Attributes:** `objective`: by which they are ranked; `order`: places of the changes of parameters, the best first;
-    `helping`: those that matter and are a gain in 95% of the posterior; `decided`: whether the first is the best by
-    gain per 10% in `DECIDED` of the draws; `best`: share of the draws in which each is.
-    """
-
-    objective: str
-    order: tuple[int, ...]
-    helping: tuple[int, ...]
-    decided: bool
-    best: tuple[float, ...]
-
-
-def verdict(dataset: xr.Dataset) -> Verdict:
-    """Return the ranking of the changes of a forecast, by being out of focus, or where that hardly ever is, by success."""
-    lost = dataset.outcome_probability.sel(outcome=["collapsed", "never_focused"]).sum()
-    objective = "unfocused" if float(lost) >= MATTERS else "resolved"
-    one = dataset.sel(objective=objective)
-    gain = one.gain_per_tenth.values
-    ranked = [int(place) for place in np.argsort(-gain) if np.isfinite(gain[place])]
-    best = np.nan_to_num(one.rank_share.values[:, 0])
-    helping = tuple(place for place in ranked if _helps(one, place, objective))
-    decided = bool(helping) and ranked[0] in helping and best[ranked[0]] >= DECIDED
-    return Verdict(objective, tuple(ranked), helping, decided, tuple(best.tolist()))
-
-
-def _helps(one: xr.Dataset, place: int, objective: str) -> bool:
-    sign = 1.0 if objective == "resolved" else -1.0
-    ends = sign * one.effect_interval.values[place]
-    mean, error = sign * float(one.effect[place]), float(one.effect_error[place])
-    return min(ends) >= 0.0 and mean >= MATTERS and mean >= _SIGMAS * error
 
 
 def summarise_forecast(dataset: xr.Dataset) -> str:
@@ -67,8 +26,8 @@ def _outlook(dataset: xr.Dataset) -> Iterator[str]:
     attrs = dataset.attrs
     runs = int(dataset.outcome_count.sum())
     yield (
-        f"Forecast of {attrs['condition']} ({attrs['model']}): {attrs['draws']} draws ({attrs['method']}), {runs:,} runs "
-        f"of agents over {attrs['horizon']} steps, seed {attrs['seed']}. Brackets hold 90%."
+        f"Forecast of {attrs['condition']} ({attrs['model']}): {attrs['draws']} draws ({attrs['method']}), {runs:,} "
+        f"runs of agents over {attrs['horizon']} steps, seed {attrs['seed']}. Brackets hold 90%."
     )
     low, high = dataset.outcome_simulation.sel(outcome="collapsed").values
     yield (
@@ -80,8 +39,9 @@ def _outlook(dataset: xr.Dataset) -> Iterator[str]:
     times = dataset.collapsed_time_quantile
     if bool(times.notnull().all()):
         early, half, late = (float(times.sel(quantile=level)) for level in (0.05, 0.5, 0.95))
-        yield f"Runs that collapse do so at step {half:g} in the median, nine tenths of them from {early:g} to {late:g}."
+        yield f"Runs that collapse do so at step {half:g} in the median, nine tenths from {early:g} to {late:g}."
     yield _horizon(dataset)
+    yield from _hanging(dataset)
     failed = int(dataset.failure_count.sum() - dataset.failure_count.sel(failure="none"))
     if failed:
         yield f"{failed} runs failed and are left out."
@@ -100,13 +60,27 @@ def _horizon(dataset: xr.Dataset) -> str:
     return f"{text}, where the mean entropy is least" + (f"; {none:.0%} of the draws have none." if none else ".")
 
 
+def _hanging(dataset: xr.Dataset) -> Iterator[str]:
+    """Tell which parameter the spread of the collapse probability comes from, where there is a spread."""
+    low, high = dataset.outcome_posterior.sel(outcome="collapsed").values
+    if "hangs_on" not in dataset or high - low < MATTERS:
+        return
+    most = dataset.isel(varied=int(np.argmax(np.abs(dataset.hangs_on.values))))
+    width = float(most.width_over_prior)
+    known = f", whose interval is {width:.2g} times as wide as the prior's" if math.isfinite(width) else ""
+    yield (
+        f"Over the posterior the collapse probability hangs most on {most.varied.item()} (rank correlation "
+        f"{float(most.hangs_on):+.2f}){known}."
+    )
+
+
 def _advice(dataset: xr.Dataset) -> Iterator[str]:
     found = verdict(dataset)
     one = dataset.sel(objective=found.objective)
-    yield f"What changes do to {_WORDS[found.objective]}, by gain for each 10% of change; same draws, same random numbers:"
-    yield f"  {'change':24}{'effect':23}{'gain/10%':>9}{'resolved':>10}  best in"
+    yield f"What changes do to {_WORDS[found.objective]}, by gain for each 10% of change:"
+    yield f"  {'change':24}{'effect':23}{'gain/10%':>9}{'per unit':>10}{'resolved':>10}  best in"
     yield from (_row(dataset, place, f"{found.best[place]:.0%}") for place in found.order)
-    yield from (_row(dataset, place, "") for place in _topologies(dataset))
+    yield from (_row(dataset, place, "") for place in topologies(dataset))
     yield _decision(one, found)
     leaning = [place for place in found.order if str(one.rests_on.values[place])]
     texts = dict.fromkeys(f"{one.parameter.values[p]} ({one.rests_on.values[p]})" for p in leaning)
@@ -114,18 +88,16 @@ def _advice(dataset: xr.Dataset) -> Iterator[str]:
         yield f"Not found by the fit, but leant on by changes of {', '.join(texts)}."
 
 
-def _topologies(dataset: xr.Dataset) -> list[int]:
-    return [place for place, name in enumerate(dataset.parameter.values) if name == TOPOLOGY]
-
-
 def _row(dataset: xr.Dataset, place: int, best: str) -> str:
-    one = dataset.sel(objective=verdict(dataset).objective).isel(change=place)
+    one = dataset.sel(objective=dataset.attrs["objective"]).isel(change=place)
     low, high = one.effect_interval.values
     tenth = float(one.gain_per_tenth)
     shown = f"{tenth:+.3f}" if math.isfinite(tenth) else ""
+    unit = float(one.effect_per_unit)
+    each = f"{unit:+.2g}" if math.isfinite(unit) else ""
     resolved = float(dataset.effect.sel(objective="resolved")[place])
     effect = f"{float(one.effect):+.3f} [{low:+.3f}, {high:+.3f}]"
-    return f"  {one.change.item()!s:24}{effect:23}{shown:>9}{resolved:>+10.3f}  {best}".rstrip()
+    return f"  {one.change.item()!s:24}{effect:23}{shown:>9}{each:>10}{resolved:>+10.3f}  {best}".rstrip()
 
 
 def _decision(one: xr.Dataset, found: Verdict) -> str:
@@ -150,55 +122,6 @@ def _caveats(dataset: xr.Dataset) -> Iterator[str]:
     if attrs["steps_seen"] and attrs["horizon"] > attrs["steps_seen"]:
         yield f"The logs show {attrs['steps_seen']} steps of a run; what comes later is extrapolated by the model."
     if attrs["tasks"] > 1:
-        yield f"Tasks differ by {attrs['task_spread']:.2g} nat in the gap; the runs are of {attrs['tasks']} tasks in equal parts."
+        spread, tasks = attrs["task_spread"], attrs["tasks"]
+        yield f"Tasks differ by {spread:.2g} nat in the gap; the runs are of {tasks} tasks in equal parts."
     yield from json.loads(attrs["left_out"])
-
-
-def forecast_record(dataset: xr.Dataset) -> dict[str, Any]:
-    """Return what a program may want to know of a forecast, as JSON values."""
-    record: dict[str, Any] = {
-        "condition": dataset.attrs["condition"],
-        "horizon": int(dataset.attrs["horizon"]),
-        "draws": int(dataset.attrs["draws"]),
-        "runs": int(dataset.outcome_count.sum()),
-        "outcomes": {
-            str(name): {
-                "probability": float(dataset.outcome_probability.sel(outcome=name)),
-                "posterior": dataset.outcome_posterior.sel(outcome=name).values.tolist(),
-                "simulation": dataset.outcome_simulation.sel(outcome=name).values.tolist(),
-            }
-            for name in dataset.outcome.values
-        },
-        "cognitive_horizon": _finite(dataset.cognitive_horizon),
-        "rests_on": json.loads(dataset.attrs["rests_on"]),
-        "left_out": json.loads(dataset.attrs["left_out"]),
-    }
-    if "effect" not in dataset:
-        return record
-    found = verdict(dataset)
-    names = [str(name) for name in dataset.change.values]
-    record["advice"] = {
-        "objective": found.objective,
-        "decided": found.decided,
-        "helping": [names[place] for place in found.helping],
-        "changes": {names[p]: _change(dataset, p, found) for p in (*found.order, *_topologies(dataset))},
-    }
-    return record
-
-
-def _change(dataset: xr.Dataset, place: int, found: Verdict) -> dict[str, Any]:
-    one = dataset.isel(change=place)
-    effects = {
-        str(name): {
-            "effect": float(one.effect.sel(objective=name)),
-            "interval": one.effect_interval.sel(objective=name).values.tolist(),
-            "gain_per_tenth": _finite(one.gain_per_tenth.sel(objective=name)),
-            "effect_per_unit": _finite(one.effect_per_unit.sel(objective=name)),
-        }
-        for name in dataset.objective.values
-    }
-    return {"effects": effects, "best_share": found.best[place], "rests_on": str(one.rests_on.item())}
-
-
-def _finite(value: Any) -> float | None:
-    return float(value) if np.isfinite(value) else None

@@ -22,15 +22,12 @@ from entropyjax.io.store import SCHEMA_VERSION
 from entropyjax.jobs.errors import JobError
 from entropyjax.jobs.forecast_runs import shifted
 from entropyjax.jobs.posterior_draws import draws_of
-from entropyjax.jobs.predictive_series import SERIES, predictive_data, series_of
+from entropyjax.jobs.predictive_series import KIND, SERIES, predictive_data, series_of
 from entropyjax.models import MODELS
 from entropyjax.models.gap import AbstractGapOrchestrator
 from entropyjax.records import TraceSet
 from entropyjax.solve import Criteria
 from entropyjax.traces import simulated_traces
-
-KIND = "predictive"
-"""Value of the attribute `kind` of a dataset that holds a predictive check."""
 
 _ENDLESS = Criteria(progress_tolerance=-1.0)
 """Criteria by which no run is resolved: their lengths are those of the logs."""
@@ -51,8 +48,8 @@ def predictive_check(
     their own where one was fitted. Of both the same is computed, step by step: the share of pairs with a common history
     that agree, the tokens that a step adds, the share of errors, the share of runs that have succeeded.
 
-    **Arguments:** `source`, `condition`: as in `forecast`; `draws`: logs that are simulated at most; `first`: first step
-    at which runs can differ, by default told from the logs; all before it dispatch alike.
+    **Arguments:** `source`, `condition`: as in `forecast`; `draws`: logs that are simulated at most; `first`: first
+    step at which runs can differ, by default told from the logs; all before it dispatch alike.
 
     **Raises:** `JobError` for a model without logs, or runs without the condition, and others with a sentence each.
     """

@@ -11,6 +11,9 @@ from entropyjax.inference.groups import groups, histories
 from entropyjax.inference.terms import Agreement, Completions, Dispatches, Tokens
 from entropyjax.records import UNKNOWN, TraceSet
 
+KIND = "predictive"
+"""Value of the attribute `kind` of a dataset that holds a predictive check."""
+
 
 class Series(NamedTuple):
     """A series over steps: the observation that fits it, its unit and meaning, and whether logs know it."""

@@ -9,6 +9,8 @@ import xarray as xr
 UNLIKELY = 0.05
 """A p-value below which the posterior does not foretell what was observed."""
 
+_NOTES = {"errors": ", and an error in a log need not be a wrong dispatch"}
+
 
 def summarise_predictive(dataset: xr.Dataset) -> str:
     """Return what of the logs the posterior foretells, and what not."""
@@ -19,7 +21,8 @@ def summarise_predictive(dataset: xr.Dataset) -> str:
         f"({attrs['method']}) of {attrs['runs']} runs each, as long as the observed ones, seed {attrs['seed']}."
     ]
     for place, name in enumerate(map(str, dataset.series.values)):
-        lines.append(f"{_line(dataset.isel(series=place))}{'' if name in fitted else '; it was not fitted'}.")
+        note = "" if name in fitted else f"; it was not fitted{_NOTES.get(name, '')}"
+        lines.append(f"{_line(dataset.isel(series=place))}{note}.")
     wrong = [str(name) for name in dataset.series.values[dataset.p_value.values < UNLIKELY]]
     lines.append(
         f"The model does not foretell {', '.join(wrong)}: take a forecast from it with that in mind."

@@ -13,14 +13,15 @@ from entropyjax.jobs import (
     branches,
     fit_data,
     fit_summary,
-    forecast,
+    forecast_data,
     forecast_summary,
     phase_map,
-    predictive,
+    predictive_series,
     predictive_summary,
     trace_entropy,
     trap_data,
     trap_summary,
+    verdict,
 )
 from entropyjax.jobs.contest import is_contest, summarise_contest
 from entropyjax.results import Failure
@@ -31,8 +32,8 @@ _KINDS: Mapping[str, tuple[Callable[[xr.Dataset], str], Callable[[xr.Dataset], d
     phase_map.KIND: (phase_map.summarise_map, phase_map.map_record),
     trap_data.KIND: (trap_summary.summarise_trap, trap_summary.trap_record),
     fit_data.KIND: (fit_summary.summarise_fit, fit_summary.fit_record),
-    forecast.KIND: (forecast_summary.summarise_forecast, forecast_summary.forecast_record),
-    predictive.KIND: (predictive_summary.summarise_predictive, predictive_summary.predictive_record),
+    forecast_data.KIND: (forecast_summary.summarise_forecast, verdict.forecast_record),
+    predictive_series.KIND: (predictive_summary.summarise_predictive, predictive_summary.predictive_record),
     trace_entropy.KIND: (trace_entropy.summarise_entropy, trace_entropy.entropy_record),
 }
 """Summary and record of datasets by the attribute `kind`; others are sweeps."""

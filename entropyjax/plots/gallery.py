@@ -11,6 +11,7 @@ from entropyjax.plots.branches import branch_figure
 from entropyjax.plots.cells import MOST, Panel
 from entropyjax.plots.entropy import entropy_panels
 from entropyjax.plots.fit import fit_figure
+from entropyjax.plots.forecast import forecast_figure
 from entropyjax.plots.label import cell_title, words
 from entropyjax.plots.line import line_diagram
 from entropyjax.plots.margin import WINDOW
@@ -18,6 +19,7 @@ from entropyjax.plots.outcome import outcome_diagram
 from entropyjax.plots.panels import line_panels, outcome_rows, phase_panels
 from entropyjax.plots.phase import phase_diagram
 from entropyjax.plots.phase_map import phase_map
+from entropyjax.plots.predictive import predictive_figure
 from entropyjax.plots.selection import is_numeric, spread, sweep_axes
 from entropyjax.plots.style import headline, house_style
 from entropyjax.plots.survival import survival_diagram
@@ -29,6 +31,8 @@ _KINDS = {
     "boundary": boundary_diagram,
     "branches": branch_figure,
     "fit": fit_figure,
+    "forecast": forecast_figure,
+    "predictive": predictive_figure,
     "map": phase_map,
     "trap": trap_diagram,
 }
@@ -38,8 +42,8 @@ _KINDS = {
 def figures(dataset: xr.Dataset) -> dict[str, Figure]:
     """Return the figures that suit a dataset by its axes, by name.
 
-    - A boundary, branches, a fit, a map of phases or a Reasoning Trap: "boundary", "branches", "fit", "map" or
-      "trap", and nothing else.
+    - A boundary, branches, a fit, a forecast, a predictive check, a map of phases or a Reasoning Trap: "boundary",
+      "branches", "fit", "forecast", "predictive", "map" or "trap", and nothing else.
     - Entropies of traces: "entropy", or one figure for each of the first 6 groups.
     - Two axes of numbers or more: "phase" and "outcomes" over the plane of executors and context window, or
       of the two longest; one axis: "outcomes" along it.

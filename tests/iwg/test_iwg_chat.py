@@ -14,6 +14,7 @@ from entropyjax.iwg import (
     ChatSettings,
     ChatSolver,
     Difficulty,
+    Exchange,
     Executor,
     Extraction,
     Keeping,
@@ -25,7 +26,9 @@ from entropyjax.iwg import (
     Seed,
     Solution,
     WorkflowError,
+    decode,
     drive,
+    encode,
     findings,
     from_log_probabilities,
     generate,
@@ -127,14 +130,16 @@ def gold(text, instance=INSTANCE, usage=True):
     if "judge" in text:
         said = text.split("It said:\n")[1]
         found = [hidden(one.checkpoint) for one in instance.stages if hidden(one.checkpoint) in said]
-        return {"success": bool(found), "summary": found[-1] if found else "", "error": "", "recovery": ""}
+        made = {"success": bool(found), "summary": found[-1] if found else "", "error": "", "recovery": ""}
+        return Reply(json.dumps(made), input_tokens=50)
     values = [hidden(one.checkpoint) for one in instance.stages]
     seen = text.split("What happened so far:")[1]
     number = sum(value in seen for value in values)
     if number == len(values):
         return {"answer": instance.seed.answer}
     mark = instance.marks[number]
-    dispatch = {"executor": mark.executor, "query": instance.stages[number].prompt, "task": "t"}
+    # Models say more than they are asked for.
+    dispatch = {"executor": mark.executor, "query": instance.stages[number].prompt, "task": "t", "why": [1]}
     made = {"thought": "so", "dispatches": [dispatch], "updates": [], "answer": ""}
     return Reply(json.dumps(made), input_tokens=100, output_tokens=9, reasoning_tokens=7) if usage else made
 
@@ -143,7 +148,8 @@ def test_a_chat_model_that_does_everything_right():
     chat = Fake(gold)
     done = drive(run(ChatOrchestrator(chat, "fake"), INSTANCE, Rules(strict=True)))
     assert done.success and done.end == "answered" and done.answer == INSTANCE.seed.answer
-    assert [(turn.context, turn.reasoning) for turn in done.turns] == [(100.0, 7.0)] * 3
+    # A plan reads 100 tokens and writes 9; of a conclusion the model counts only what it reads.
+    assert [(turn.context, turn.reasoning, turn.spent) for turn in done.turns] == [(100.0, 7.0, 159.0)] * 3
     assert {turn.plan.scheduling.method for turn in done.turns} == {"parallel"}
     assert [step.reflexion.summary for turn in done.turns for step in turn.steps] == [
         hidden(one.checkpoint) for one in INSTANCE.stages
@@ -160,7 +166,7 @@ def test_plans_are_drawn_again_for_the_scheduling_vector():
     def answer(text):
         made = gold(text, usage=False)
         # Of every five plans the fourth names another executor, the fifth nobody that can be read.
-        if "dispatches" in made and (place := next(count) % 5) > 2:
+        if isinstance(made, dict) and "dispatches" in made and (place := next(count) % 5) > 2:
             made["dispatches"][0]["executor"] = "Bureau_1"
             return "?" if place == 4 else made
         return made
@@ -195,11 +201,19 @@ def test_what_was_kept_is_replayed():
     chat = Fake(gold)
     first = drive(run(ChatOrchestrator(Keeping(chat, kept.append), "fake"), INSTANCE, Rules()))
     assert len(kept) == len(chat.calls)
+    kept = [decode(Exchange, encode(one)) for one in kept]
     assert drive(run(ChatOrchestrator(Replay(kept), "fake"), INSTANCE, Rules())) == first
     cut = drive(run(ChatOrchestrator(Replay(kept[:3]), "fake"), INSTANCE, Rules()))
     assert cut.end == "no_reply" and cut.turns == first.turns[:1]
     with pytest.raises(ChatError, match="No reply is kept for the conversation that ends in 'hello'"):
         drive(Replay(kept).reply([Message("user", "hello")], Options()))
+
+
+def test_log_probabilities_are_kept():
+    one = Exchange((Message("user", "é"),), Options(stop=("x",)), Reply("a", logprobs=((("a", -0.5), ("b", -1.0)), ())))
+    assert decode(Exchange, encode(one)) == one
+    with pytest.raises(WorkflowError, match=r"logprobs\[0\]\[0\] is \[1\], and a list of 2 was expected"):
+        decode(Exchange, encode(one).replace('["a",-0.5]', "[1]"))
 
 
 def test_runs_wait_for_each_other_in_an_event_loop():

@@ -18,6 +18,7 @@ from entropyjax.iwg import (
     decode,
     encode,
     findings,
+    from_seed,
     generate,
     scout,
 )
@@ -236,3 +237,15 @@ def test_other_mistakes_are_told():
     # Thousands of marks have too few towns; the sentence says so.
     with pytest.raises(WorkflowError, match="too few different values"):
         next(generate("retrieval", Difficulty(executors=1, depth=200, width=50)))
+
+
+def test_seeds_of_ones_own_become_instances():
+    made = from_seed(SEED, Difficulty(executors=4, error_rate=1.0))
+    assert findings(made) == () and made.gold_executors == ("Author_1", "Birthplace_2") and len(made.executors) == 4
+    assert from_seed(SEED, Difficulty(executors=4, error_rate=1.0)) == made
+    assert from_seed(SEED, Difficulty(executors=4, error_rate=1.0), number=1) != made
+    with pytest.raises(WorkflowError, match="2 relations and the roster 1 executors; set executors to at least 2"):
+        from_seed(SEED, Difficulty(executors=1))
+    told = dataclasses.replace(SEED, query="Was the author of B1 born in Ulm?")
+    with pytest.raises(WorkflowError, match="The query gives away the value of 'm2'"):
+        from_seed(told)

@@ -32,7 +32,7 @@ from entropyjax.iwg.metrics import (
 )
 from entropyjax.iwg.metrics.failures import blame
 from entropyjax.iwg.metrics.series import series
-from entropyjax.iwg.scheduling import parallel, resampled
+from entropyjax.iwg.shares import parallel, resampled
 from entropyjax.iwg.strategy import strategy_of
 from entropyjax.iwg.trajectory import Dispatch
 

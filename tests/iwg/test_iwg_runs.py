@@ -177,8 +177,13 @@ def test_budgets_and_policies():
         done = ended(policy, context=static + 1500.0)
         assert done.success and max(turn.context for turn in done.turns) <= static + 1500.0
     cut = ended(tokens=5000.0)
-    spent = [turn.context + turn.tokens for turn in cut.turns]
-    assert cut.end == "token_budget" and sum(spent) >= 5000.0 > sum(spent[:-1])
+    # Each call reads its context and writes its thought.
+    spent = [turn.context + turn.reasoning for turn in cut.turns]
+    assert (
+        spent == [turn.spent for turn in cut.turns]
+        and cut.end == "token_budget"
+        and sum(spent) >= 5000.0 > sum(spent[:-1])
+    )
     with pytest.raises(WorkflowError, match="The budget of turns is 0"):
         Budget(turns=0)
 

@@ -38,13 +38,6 @@ def config(run=(), refine=(), **tables):
     return {"run": run, "params": PARAMS, "refine": {**REFINE, **dict(refine)}, **tables}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quick_compile():
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
 @pytest.fixture(autouse=True)
 def small_calls(monkeypatch):
     """Some calls into the compiled program in a tiny map, so that it can be interrupted between them."""

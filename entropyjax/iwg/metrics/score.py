@@ -41,6 +41,7 @@ COLUMNS: Mapping[str, Column] = {
     "executor_faults": Column("dispatch", "Dispatches that failed by an executor."),
     "tokens": Column("ktok", "Tokens that the run added to its context."),
     "reasoning": Column("ktok", "Tokens of reasoning."),
+    "spent": Column("ktok", "Tokens that all calls read and wrote."),
 }
 """Metrics of a run; the first six as the public code of arXiv:2606.01351 defines them."""
 
@@ -133,4 +134,5 @@ def _own(of: Sequence[Instance], runs: Sequence[Trajectory], found: Series) -> d
         "executor_faults": blamed[:, 1],
         "tokens": np.nansum(found.tokens, axis=1),
         "reasoning": np.nansum(found.reasoning, axis=1),
+        "spent": np.array([1e-3 * sum(turn.spent for turn in run.turns) for run in runs]),
     }

@@ -12,7 +12,7 @@ from entropyjax.iwg.log_probabilities import from_log_probabilities
 from entropyjax.iwg.orchestrator import View
 from entropyjax.iwg.prompts import PLAN, REFLEXION, plan_schema, reflexion_schema, roster_lines
 from entropyjax.iwg.replies import ask, json_object
-from entropyjax.iwg.scheduling import resampled
+from entropyjax.iwg.shares import resampled
 from entropyjax.iwg.trajectory import BoardUpdate, Dispatch, Observation, Plan, Reflexion, Scheduling, Usage
 
 
@@ -96,14 +96,15 @@ def _plan_messages(view: View) -> list[Message]:
 
 
 def _plan(found: dict[str, Any]) -> Plan:
-    """Return a plan; what a model may leave out counts as empty."""
-    updates = tuple(from_json(BoardUpdate, one) for one in _listed(found, "updates"))
-    dispatches = tuple(from_json(Dispatch, one) for one in _listed(found, "dispatches"))
+    """Return a plan; what a model leaves out counts as empty, and what it adds is ignored."""
+    updates = tuple(from_json(BoardUpdate, _known(one, BoardUpdate)) for one in _listed(found, "updates"))
+    asked = (tuple(_text(one, name) for name in ("executor", "query", "task")) for one in _listed(found, "dispatches"))
+    # Only whoever knows the gold plan may name its marks.
+    dispatches = tuple(Dispatch(*texts) for texts in asked)
     thought, answer = (_text(found, name) for name in ("thought", "answer"))
     if not dispatches and not answer:
         raise WorkflowError("The plan has neither dispatches nor an answer.")
-    # Only whoever knows the gold plan may name its marks.
-    return Plan(thought, updates, tuple(dataclasses.replace(one, mark="") for one in dispatches), answer)
+    return Plan(thought, updates, dispatches, answer)
 
 
 def _reflexion(found: dict[str, Any]) -> Reflexion:
@@ -114,11 +115,16 @@ def _reflexion(found: dict[str, Any]) -> Reflexion:
     return Reflexion(success, summary, error, recovery)
 
 
-def _listed(found: dict[str, Any], name: str) -> list[Any]:
+def _listed(found: dict[str, Any], name: str) -> list[dict[str, Any]]:
     values = found.get(name) or []
-    if not isinstance(values, list):
-        raise WorkflowError(f"'{name}' is {json.dumps(values)[:40]}, and a list was expected.")
+    if not isinstance(values, list) or not all(isinstance(one, dict) for one in values):
+        raise WorkflowError(f"'{name}' is {json.dumps(values)[:40]}, and a list of objects was expected.")
     return values
+
+
+def _known(found: dict[str, Any], kind: type) -> dict[str, Any]:
+    names = [field.name for field in dataclasses.fields(kind)]
+    return {name: found[name] for name in names if name in found}
 
 
 def _text(found: dict[str, Any], name: str) -> str:
