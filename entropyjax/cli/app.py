@@ -22,7 +22,6 @@ from entropyjax.cli import (
     trap,
 )
 
-
 EXITS = "0 done, 1 the computation failed, 2 wrong usage or configuration, 3 a check not passed, 130 interrupted"
 
 
