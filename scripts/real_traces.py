@@ -254,7 +254,7 @@ def _told(words, each):
     mean, chance = np.mean([gap for gap, _ in each]), np.mean([drawn for _, drawn in each], axis=0)
     p = (1 + np.sum(np.abs(chance - chance.mean()) >= abs(mean - chance.mean()))) / (1 + len(chance))
     low, high = np.quantile(chance, [0.05, 0.95])
-    return (words, len(each), f"{mean:+.3f}", f"{low:+.3f} to {high:+.3f}", f"{p:.4f}")
+    return (words, len(each), f"{mean:+.3f}", f"{low:+.3f} to {high:+.3f}", "< 0.0001" if p < 1e-4 else f"{p:.4f}")
 
 
 def recovery():

@@ -22,8 +22,10 @@ from entropyjax.cli import (
     trap,
 )
 
+EXITS = "0 done, 1 the computation failed, 2 wrong usage or configuration, 3 a check not passed, 130 interrupted"
 
-@click.group(epilog="Exit codes: 0 done, 1 the computation failed, 2 wrong usage or configuration, 130 interrupted.")
+
+@click.group(epilog=f"Exit codes: {EXITS}.")
 @click.version_option(package_name="entropyjax")
 def app() -> None:
     """Entropy dynamics of LLM orchestrators: simulate, sweep, and see where they collapse."""

@@ -2,7 +2,6 @@
 
 import sys
 
-import jax
 import numpy as np
 import pytest
 from inference.linear import linear
@@ -61,9 +60,7 @@ def test_diagnostics_agree_with_those_of_numpyro():
 def test_draws_are_those_of_a_linear_problem():
     pytest.importorskip("numpyro", reason="numpyro is not installed")
     problem = linear()
-    jax.config.update("jax_disable_most_optimizations", True)
     found = nuts(fitted(problem), 2000, seed=4, warmup=200)
-    jax.config.update("jax_disable_most_optimizations", False)
     deviation = np.sqrt(np.diag(problem.covariance))
     error = 4.0 / np.sqrt(found.diagnostics.ess)
     assert np.all(np.abs(found.posterior.scores.mean(axis=0) - problem.mean) < error * deviation)

@@ -30,14 +30,6 @@ from entropyjax.models import Star
 QUICK = Options(descent=0, polish=6, newton=4)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quick_compile():
-    """The functions are small: compilation is what these tests cost."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
 @pytest.fixture(scope="module")
 def problem():
     return linear()
