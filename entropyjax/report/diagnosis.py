@@ -143,17 +143,18 @@ def _caveats(traces: TraceSet, fit: xr.Dataset) -> list[str]:
 def page(found: Diagnosis) -> Page:
     """Return the diagnosis as a page."""
     sections = [
-        Section("Entropy of the choice", _lines(found.entropy), figures=_figures(found.entropy, ENTROPY)),
-        Section("Fit", _lines(found.fit)[1:], (_estimates(found.fit),), _figures(found.fit, FIT)),
+        Section("Entropy of the choice", _told(found.entropy)[0], figures=_figures(found.entropy, ENTROPY)),
+        Section("Fit", _told(found.fit)[0], (), (_estimates(found.fit),), _figures(found.fit, FIT)),
     ]
     if found.comparison is not None:
-        sections.insert(1, Section("Does the context matter?", (found.comparison.sentence(),), (_ranking(found),)))
+        words = (found.comparison.sentence(),)
+        sections.insert(1, Section("Does the context matter?", words, tables=(_ranking(found),)))
     if found.outlook is not None:
-        sections.append(Section("Forecast and advice", _lines(found.outlook), figures=_figures(found.outlook, OUTLOOK)))
+        drawn = _figures(found.outlook, OUTLOOK)
+        sections.append(Section("Forecast and advice", *_told(found.outlook), figures=drawn))
     if found.check is not None:
-        sections.append(
-            Section("Is the model like the logs?", _lines(found.check), figures=_figures(found.check, CHECK))
-        )
+        drawn = _figures(found.check, CHECK)
+        sections.append(Section("Is the model like the logs?", *_told(found.check), figures=drawn))
     sections.append(Section("What to keep in mind", found.caveats))
     attrs = found.fit.attrs
     made = (
@@ -175,8 +176,7 @@ def verdict(found: Diagnosis) -> tuple[str, ...]:
         out.append(f"{collapse_sentence(found.outlook)}")
     if found.comparison is not None:
         out.append(found.comparison.sentence())
-    out.append(str(found.traces).split("\n", maxsplit=1)[0])
-    return tuple(out)
+    return (*out, *str(found.traces).split("\n"))
 
 
 def collapse_sentence(outlook: xr.Dataset) -> str:
@@ -189,8 +189,12 @@ def collapse_sentence(outlook: xr.Dataset) -> str:
     )
 
 
-def _lines(dataset: xr.Dataset) -> tuple[str, ...]:
-    return tuple(line.strip() for line in summarise(dataset).split("\n"))
+def _told(dataset: xr.Dataset) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the sentences of a summary and its rows with aligned columns; what the logs are stands above already."""
+    known = dataset.attrs.get("traces", "").split("\n")
+    lines = [line for line in summarise(dataset).split("\n") if line not in known]
+    rows = tuple(line for line in lines if line.startswith("  "))
+    return tuple(line for line in lines if line not in rows), rows
 
 
 def _figures(dataset: xr.Dataset, words: str) -> tuple[Figure, ...]:

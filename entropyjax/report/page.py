@@ -43,10 +43,11 @@ class Figure:
 
 @dataclasses.dataclass(frozen=True)
 class Section:
-    """A part of a page: sentences, then tables, then figures."""
+    """A part of a page: sentences, then rows of text with aligned columns, tables and figures."""
 
     title: str
     sentences: tuple[str, ...] = ()
+    rows: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
     figures: tuple[Figure, ...] = ()
 
@@ -68,6 +69,7 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 52rem; margin: 2rem auto
 h1 { font-size: 1.6rem; line-height: 1.2; } h2 { font-size: 1.2rem; margin-top: 2.2rem; }
 .verdict { border-left: 4px solid #0072B2; padding: 0.2rem 1rem; background: #f2f6fa; }
 .scroll { overflow-x: auto; }
+pre { font-size: 0.8rem; line-height: 1.45; }
 table { border-collapse: collapse; font-size: 0.9rem; margin: 1rem 0; }
 th, td { text-align: left; padding: 0.25rem 0.9rem 0.25rem 0; border-bottom: 1px solid #ddd; white-space: nowrap; }
 figure { margin: 1.2rem 0; } img { max-width: 100%; height: auto; }
@@ -90,7 +92,8 @@ _TEMPLATE = """<!doctype html>
 {% for section in page.sections %}
 <h2>{{ section.title }}</h2>
 {% for sentence in section.sentences %}<p>{{ sentence }}</p>
-{% endfor %}{% for table in section.tables %}<div class="scroll"><table>
+{% endfor %}{% if section.rows %}<pre class="scroll">{{ section.rows | join("\n") }}</pre>
+{% endif %}{% for table in section.tables %}<div class="scroll"><table>
 <thead><tr>{% for cell in table.columns %}<th>{{ cell }}</th>{% endfor %}</tr></thead>
 <tbody>
 {% for row in table.rows %}<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
