@@ -1,7 +1,7 @@
 """What every test runs under: float64, strict promotion, four CPU devices, no display, the same examples.
 
-What tests cost is compilation, so XLA optimises little. Its older emitters would be quicker still, but take 15 GB and
-more for the replicator. With `OPTIMISE=1`, as under `scripts/test.sh --all`, it compiles as it does for users.
+What tests cost is compilation, so XLA optimises little and makes one function of a loop. Its older emitters would be
+quicker still, but take 15 GB and more for the replicator. With `OPTIMISE=1`, as under `scripts/test.sh --all`, it compiles as it does for users.
 """
 
 import atexit
@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 
-from entropyjax.calibrate.flags import Setting, merge
+from entropyjax.calibrate.flags import WHOLE_LOOPS, Setting, merge
 from entropyjax.calibrate.probe import Subprocess
 
 OPTIMISE = os.environ.get("OPTIMISE", "0") == "1"
@@ -19,7 +19,7 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
     os.environ["ENTROPYJAX_CACHE_DIR"] = tempfile.mkdtemp(prefix="entropyjax-tests-")
     atexit.register(shutil.rmtree, os.environ["ENTROPYJAX_CACHE_DIR"], ignore_errors=True)
     # Flags are read when jax starts its backend, and one that a version of XLA does not know ends the process.
-    quick = (Setting("xla_cpu_parallel_codegen_split_count", "1"),)
+    quick = (WHOLE_LOOPS, Setting("xla_cpu_parallel_codegen_split_count", "1"))
     flags = merge("", quick) if not OPTIMISE and Subprocess()(quick) else ""
     # What a program has that a test starts as a user would: flags that make no difference but in time.
     os.environ["ENTROPYJAX_TESTS_XLA_FLAGS"] = flags
