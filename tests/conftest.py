@@ -1,7 +1,8 @@
 """What every test runs under: float64, strict promotion, four CPU devices, no display, the same examples.
 
 What tests cost is compilation, so XLA optimises little and makes one function of a loop. Its older emitters would be
-quicker still, but take 15 GB and more for the replicator. With `OPTIMISE=1`, as under `scripts/test.sh --all`, it compiles as it does for users.
+quicker still, but take 15 GB and more for the replicator. With `OPTIMISE=1`, as under `scripts/test.sh --all`, it
+compiles as it does for users.
 """
 
 import atexit

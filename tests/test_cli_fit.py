@@ -52,6 +52,7 @@ def test_a_fit_says_what_it_found_and_where_it_is(folder, said):
         fit_figure(found.drop_attrs())
 
 
+@pytest.mark.slow
 def test_fits_are_compared(folder, said):
     told = json.loads(
         run("fit", "runs.jsonl", *FAST, "--cut", 4, "--seed", 1, "--out", "two.zarr", "--json", cwd=folder)
