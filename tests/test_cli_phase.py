@@ -16,6 +16,7 @@ def folder(tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 def test_phase_says_what_is_critical_and_what_to_change(folder):
     said = run("phase", "one.toml", cwd=folder)
     assert "bistable" in said and "Certified" in said and said.count("node") + said.count("saddle") == 3 + 2

@@ -49,7 +49,7 @@ def test_blocks_keep_their_line_numbers():
 
 
 # What these pages show is what the tests of its subject do; their programs compile for long.
-LONG = ("noise", "stability", "phases", "continuation", "trap", "fits")
+LONG = ("noise", "stability", "phases", "continuation", "trap", "fits", "tutorial", "diagnosis", "forecast")
 
 
 @pytest.mark.parametrize(

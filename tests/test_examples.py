@@ -29,7 +29,11 @@ def test_there_are_examples_and_sweeps():
     assert len(SWEEPS) >= 4
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+LONG = ("agents_vs_sde", "phase_diagram")
+MARKED = [pytest.param(one, marks=pytest.mark.slow) if one.stem in LONG else one for one in EXAMPLES]
+
+
+@pytest.mark.parametrize("example", MARKED, ids=lambda path: path.stem)
 def test_example_runs(example, tmp_path):
     printed = _run(example, tmp_path, "--quick")
     named = [line.removeprefix("Figure: ") for line in printed.splitlines() if line.startswith("Figure: ")]

@@ -64,6 +64,7 @@ def test_entries_of_run_may_be_numpy_numbers(result):
     np.testing.assert_array_equal(found.mean_entropy, result.mean_entropy)
 
 
+@pytest.mark.slow
 def test_options_of_a_model_object_are_kept():
     params = Replicator().params(**{**PARAMS, "n_agents": 3.0})
     found = simulate(Replicator(affinities=(0.5, 0.25)), params, paths=2, **RUN)

@@ -187,8 +187,8 @@ def test_a_tree_of_one_level_is_the_star_in_all_that_it_gives(dtype, own_turn_cl
     for key in ("start", "drift", "agents"):
         np.testing.assert_array_equal([out[key].focus[0], out[key].progress, out[key].context[0]], star[key])
     for name, value in star["observed"].items():
-        # A product that is fused with the sum behind it is rounded once, in one of the two.
-        np.testing.assert_array_max_ulp(np.asarray(out["observed"][name]), np.asarray(value), maxulp=2)
+        # A product that is fused with the sum behind it is rounded once, in one of the two; powers carry it on.
+        np.testing.assert_array_max_ulp(np.asarray(out["observed"][name]), np.asarray(value), maxulp=16)
     gap, luck, tokens = (out["diffusion"][place * room] for place in range(3))
     expected = star["diffusion"]
     np.testing.assert_array_equal(gap.focus[0], expected[0].focus)

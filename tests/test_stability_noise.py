@@ -150,6 +150,7 @@ def test_instanton_obeys_hamiltons_equations():
 POINTS = [(8.0, 64.0, 0.35, 0.09), (7.6, 64.0, 0.5, 0.12), (22.0, 96.0, 0.4, 0.12)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("agents, window, scale, tolerance", POINTS)
 def test_mean_time_of_the_backward_equation(agents, window, scale, tolerance):
     values = {"n_agents": agents, "context_window": window}

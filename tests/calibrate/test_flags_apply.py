@@ -147,6 +147,8 @@ def test_the_command_line_applies_and_tells_them(monkeypatch, capsys):
     run.prepare_jax()
     assert calls == [1]
     monkeypatch.undo()
+    # The tests' own flags are not those of the command.
+    monkeypatch.setenv("XLA_FLAGS", "")
     for arguments in (["info", "--json"], ["info"]):
         with pytest.raises(SystemExit):
             main(arguments)
