@@ -23,6 +23,7 @@ import numpy as np
 from scipy.special import ndtri
 from scipy.stats import binom
 
+from entropyjax.inference.drive import drives
 from entropyjax.inference.errors import InferenceError
 from entropyjax.inference.fisher import checked_curvature
 from entropyjax.inference.fit import Fit, fit
@@ -40,17 +41,22 @@ from entropyjax.traces import simulated_traces
 
 LEVEL = 0.9
 QUICK = Options(descent=60, polish=8, newton=4)
+NOISY = {"resolution_rate": 0.0, "context_window": 32.0, "error_tokens": 2.0}
 QUIET = {"focus_noise": 0.0, "token_noise": 0.0, "error_tokens": 0.0, "resolution_rate": 0.0}
 
 
 class Study(NamedTuple):
-    """What is simulated and fitted: `fixed` values, `free` ones, `steps` of each run, the term that is seen."""
+    """What is simulated and fitted: `fixed` values, `free` ones, `steps` of each run, the term that is seen.
+
+    **Attributes:** `driven`: whether the course of each run is driven by what its own log says, or all are at the mean.
+    """
 
     term: Any
     free: tuple[Free, ...]
     fixed: dict[str, float]
     steps: int
     doc: str
+    driven: bool = False
 
 
 EFFECT = (
@@ -73,12 +79,9 @@ STUDIES = {
     ),
     "loaded": Study(Dispatches, LOADED, {**QUIET, "context_window": 32.0}, 20, "a window that fills"),
     "noisy": Study(
-        Dispatches,
-        LOADED,
-        {"resolution_rate": 0.0, "context_window": 32.0, "error_tokens": 2.0},
-        20,
-        "the same with noise of gap and tokens and with errors that fill it, which the fit takes at their means",
+        Dispatches, LOADED, NOISY, 20, "the same with noise of gap and tokens and with errors that fill it", True
     ),
+    "at means": Study(Dispatches, LOADED, NOISY, 20, "the same, the fit takes tokens and errors at their means"),
 }
 
 
@@ -152,15 +155,16 @@ def layout(study: Study) -> Any:
 
 def posed(study: Study, traces: TraceSet, like: Problem | None) -> Problem:
     """Return the problem of a set of runs, with what was compiled for one like it."""
-    found = units(traces)
+    found = units(traces, apart=study.driven)
+    known = drives(traces, found, context=study.driven, tokens=False, wrong=study.driven)
     if study.term is Agreement:
         # Of one task hardly ever two groups at a step still share their past.
         term = padded(Agreement.of(traces, found, free=0), len(found) * study.steps, len(traces) // len(found))
     else:
         term = study.term.of(traces, found)
     if like is None:
-        return make_problem(Star(), found, [term], study.free, fixed=study.fixed, steps=study.steps)
-    return dataclasses.replace(like, terms=(term,))
+        return make_problem(Star(), found, [term], study.free, fixed=study.fixed, drives=known, steps=study.steps)
+    return dataclasses.replace(like, terms=(term,), drives=known)
 
 
 def padded(term: Any, rows: int, columns: int) -> Any:

@@ -110,7 +110,7 @@ def retail():
     found = fit(problem, terms=(early,), starts=32)
     scores = jnp.asarray(found.scores)
     expected = np.asarray(problem.mean_choice(scores).entropy)
-    lanes = problem.units.condition if problem.context is not None else np.arange(len(problem.units.conditions))
+    lanes = problem.drives.shared.condition
     mean = np.stack([expected[lanes == one].mean(axis=0) for one in range(len(problem.units.conditions))])
     star = mean[condition, term.step] + float(problem.layout.values(scores)["diversity"][0])
     rows = []

@@ -10,4 +10,8 @@ from entropyjax.agents.base import (
     expected_step as expected_step,
     micro_step as micro_step,
 )
-from entropyjax.agents.orchestrator import Dispatch as Dispatch, dispatch as dispatch
+from entropyjax.agents.orchestrator import (
+    Dispatch as Dispatch,
+    dispatch as dispatch,
+    focus_deviation as focus_deviation,
+)

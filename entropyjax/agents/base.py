@@ -46,13 +46,19 @@ def micro_step(model: AbstractModel, params: Any, epsilon: Float[Array, ""], sta
 
 @singledispatch
 def expected_step(
-    model: AbstractModel, params: Any, epsilon: Float[Array, ""], state: Any, wrong: Float[Array, ""] | None = None
+    model: AbstractModel,
+    params: Any,
+    epsilon: Float[Array, ""],
+    state: Any,
+    wrong: Float[Array, ""] | None = None,
+    tokens: Float[Array, ""] | None = None,
 ) -> Any:
     """Return the state after a micro-step of length `epsilon` in which all that is drawn takes its mean.
 
     It is the course of the agents' mean as far as their noise is small; the ODE is its limit for epsilon -> 0.
 
-    **Arguments:** `wrong`: share of the dispatches that are wrong, by default 1 - q.
+    **Arguments:** `wrong`: share of the dispatches that are wrong, by default 1 - q; `tokens`: what the step adds to
+    all contexts in ktok, by default its mean.
 
     **Raises:** `AgentError` if no simulator is registered for the class of `model`.
     """

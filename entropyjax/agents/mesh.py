@@ -23,5 +23,7 @@ def _expected(
     epsilon: Float[Array, ""],
     state: OrchestratorState,
     wrong: Float[Array, ""] | None = None,
+    tokens: Float[Array, ""] | None = None,
 ) -> OrchestratorState:
-    return expected_step(STAR, model.nodes(params), epsilon, state, wrong)
+    seen = None if tokens is None else model.share(params) * tokens
+    return expected_step(STAR, model.nodes(params), epsilon, state, wrong, seen)

@@ -43,8 +43,7 @@ def dispatch(
     choice = model.choice(state.focus, params)
     right = dispatched_right(choice, draws)
     wrong = jnp.where(right, 0.0, 1.0).astype(choice.right.dtype)
-    rate = params.focus_rate
-    spread = params.focus_noise * jnp.sqrt(-jnp.expm1(-2.0 * rate * epsilon) / (2.0 * rate))
+    spread = focus_deviation(params, epsilon)
     inflow, error = token_inflow(params, epsilon, draws.tokens), wrong * epsilon * params.error_tokens
     kick = spread * draws.focus * model.gap_direction(state.focus)
     return _after(model, params, epsilon, state, wrong, inflow + error, kick), Dispatch(right, inflow + error)
@@ -72,10 +71,22 @@ def _after(
 
 @expected_step.register
 def _expected(
-    model: AbstractGapOrchestrator, params: Any, epsilon: Scalar, state: OrchestratorState, wrong: Scalar | None = None
+    model: AbstractGapOrchestrator,
+    params: Any,
+    epsilon: Scalar,
+    state: OrchestratorState,
+    wrong: Scalar | None = None,
+    tokens: Scalar | None = None,
 ) -> OrchestratorState:
     wrong = model.choice(state.focus, params).wrong if wrong is None else wrong
-    return _after(model, params, epsilon, state, wrong, epsilon * ctx.inflow(params, wrong), 0.0)
+    tokens = epsilon * ctx.inflow(params, wrong) if tokens is None else tokens
+    return _after(model, params, epsilon, state, wrong, tokens, 0.0)
+
+
+def focus_deviation(params: Any, time: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Return sigma_x sqrt((1 - e^{-2 alpha t}) / (2 alpha)) in nat: how far its noise takes the gap in a time."""
+    rate = params.focus_rate
+    return params.focus_noise * jnp.sqrt(-jnp.expm1(-2.0 * rate * time) / (2.0 * rate))
 
 
 def dispatched_right(choice: Choice, draws: AgentDraws) -> Bool[Array, "..."]:

@@ -129,14 +129,15 @@ def maxima(
     **Arguments:** `terms`: rows in the place of the problem's; those of equal shapes share what was compiled.
     """
 
-    def compiled(points: Array, weights: Array, terms: Any) -> Maximum:
+    def compiled(points: Array, weights: Array, *seen: Any) -> Maximum:
         def entries(scores: Array) -> Array:
-            return weights * problem.log_likelihoods(scores, terms)
+            return weights * problem.log_likelihoods(scores, *seen)
 
         return jax.vmap(lambda start: maximise(entries, start, options))(points)
 
     run = problem.compiled.setdefault(("maxima", options), jax.jit(compiled))
-    return run(points, jnp.asarray(weights, points.dtype), problem.terms if terms is None else tuple(terms))
+    seen = problem.terms if terms is None else tuple(terms)
+    return run(points, jnp.asarray(weights, points.dtype), seen, problem.drives)
 
 
 def entries_at(
@@ -144,5 +145,5 @@ def entries_at(
 ) -> Float[np.ndarray, " entries"]:
     """Return the log-likelihood of each entry, in nat."""
     run = problem.compiled.setdefault("entries", jax.jit(problem.log_likelihoods))
-    found = run(jnp.asarray(scores, jnp.result_type(float)), problem.terms if terms is None else tuple(terms))
-    return np.asarray(found)
+    seen = problem.terms if terms is None else tuple(terms)
+    return np.asarray(run(jnp.asarray(scores, jnp.result_type(float)), seen, problem.drives))

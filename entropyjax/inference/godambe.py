@@ -80,7 +80,7 @@ def _between(gradients: np.ndarray, tasks: np.ndarray) -> np.ndarray:
 def entry_gradients(problem: Problem, scores: Float[Any, " size"]) -> Float[np.ndarray, "entries size"]:
     """Return the gradient of each entry of the log-likelihood."""
     run = problem.compiled.setdefault("gradients", jax.jit(jax.jacfwd(problem.log_likelihoods)))
-    return np.asarray(run(jnp.asarray(scores, jnp.result_type(float)), problem.terms))
+    return np.asarray(run(jnp.asarray(scores, jnp.result_type(float)), problem.terms, problem.drives))
 
 
 def _marginal_information(problem: Problem, scores: Float[Any, " size"]) -> Float[np.ndarray, "size size"]:

@@ -11,17 +11,22 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from entropyjax.entropy import Choice
-from entropyjax.inference.course import Course, Scheme, check_model, course
+from entropyjax.inference.course import Course, Known, Scheme, check_model, course, scale
+from entropyjax.inference.drive import Drive, Drives, undriven
 from entropyjax.inference.effect import SPREAD, Nodes, log_mean, look, nodes
 from entropyjax.inference.errors import InferenceError
 from entropyjax.inference.parameters import Free, Layout, layout
 from entropyjax.inference.terms import AbstractTerm, Seen
+from entropyjax.inference.terms.tokens import SCALE
 from entropyjax.inference.units import Units
 from entropyjax.models import AbstractModel
 from entropyjax.params import Parameter
 
 NODES, WIDE = 9, 31
 """Points of the quadrature over the random effect of a task of which something is seen, and of which nothing is."""
+
+Kind = tuple[bool, bool]
+"""Whether a term's rows are of single runs, and whether they are of runs that have agreed: courses differ in both."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -33,7 +38,7 @@ class Problem:
 
     **Attributes:**
 
-    - `context`: measured context of each unit in ktok, or `None` where the model's own is used.
+    - `drives`: what the runs know of their course.
     - `steps`: decisions that the course covers.
     """
 
@@ -43,45 +48,53 @@ class Problem:
     units: Units
     terms: tuple[AbstractTerm, ...]
     steps: int
-    context: Float[np.ndarray, "units steps"] | None
+    drives: Drives
     nodes: Nodes
     compiled: dict[Any, Any] = dataclasses.field(default_factory=dict, repr=False)
 
-    def courses(self, scores: Float[Array, " size"], agreeing: bool = False) -> Course:
-        """Return the expected course of each lane: of each unit where the context is measured, else condition."""
+    def courses(self, scores: Float[Array, " size"], alone: bool = False, agreeing: bool = False) -> Course:
+        """Return the expected course of each lane of the drive of single runs (`alone`), or of all runs of a unit."""
         values = self.layout.values(scores)
-        params = self.model.Params(**{name: values[name] for name in self.model.Params.specs()})
+        drive = self._drive(alone)
+        params = {name: values[name][drive.condition] for name in self.model.Params.specs()}
+        known = {name: jnp.asarray(found, scores.dtype) for name, found in drive.series.items()}
+        if "tokens" in known and SCALE.name in values:
+            known["tokens"] = values[SCALE.name][drive.condition][:, None] * known["tokens"]
 
-        def one(params: Any, context: Any) -> Course:
-            return course(self.model, params, self.steps, self.scheme, context, agreeing)
+        def one(params: Any, known: Known) -> Course:
+            return course(self.model, params, self.steps, self.scheme, known, agreeing)
 
-        if self.context is None:
-            return jax.vmap(lambda params: one(params, None))(params)
-        params = jax.tree.map(lambda leaf: leaf[self.units.condition], params)
-        return jax.vmap(one)(params, jnp.asarray(self.context, scores.dtype))
+        return jax.vmap(one)(self.model.Params(**params), Known(**known))
+
+    def _drive(self, alone: bool) -> Drive:
+        return self.drives.own if alone else self.drives.shared
 
     def mean_choice(self, scores: Float[Array, " size"]) -> Choice:
-        """Return the functionals of the choice of each lane and step, the mean over the random effect of tasks."""
+        """Return the functionals of the choice of each shared lane and step, the mean over tasks and noise."""
         found = self.courses(scores)
-        spread = self.layout.values(scores)[SPREAD.name]
-        spread = spread if self.context is None else spread[self.units.condition]
+        spread = self.layout.values(scores)[SPREAD.name][self.drives.shared.condition]
 
         def one(node: Array) -> Choice:
-            return jax.vmap(Course.choice)(found, spread * node)
+            return jax.vmap(Course.choice, (0, 0, None))(found, spread, node)
 
         each = jax.vmap(one)(jnp.asarray(self.unseen.values, scores.dtype))
         return jax.tree.map(lambda leaf: jnp.tensordot(jnp.asarray(self.unseen.weights, leaf.dtype), leaf, 1), each)
 
     def log_likelihoods(
-        self, scores: Float[Array, " size"], terms: Sequence[AbstractTerm] | None = None
+        self,
+        scores: Float[Array, " size"],
+        terms: Sequence[AbstractTerm] | None = None,
+        drives: Drives | None = None,
     ) -> Float[Array, " entries"]:
         """Return the log-likelihood of each entry in nat.
 
-        **Arguments:** `terms`: other rows of the same kinds, for example with other weights.
+        **Arguments:** `terms`: other rows of the same kinds, for example with other weights; `drives`: of other runs.
         """
+        if drives is not None:
+            return dataclasses.replace(self, drives=drives).log_likelihoods(scores, terms)
         terms = self.terms if terms is None else terms
         values = self.layout.values(scores)
-        found = {kind: self.courses(scores, kind) for kind in {term.agreeing for term in terms}}
+        found = {kind: self.courses(scores, *kind) for kind in {_kind(term) for term in terms}}
         own = [term for term in terms if not term.marginal]
         # Where the nodes lie changes nothing but the error of the quadrature, and so has no derivative.
         held, fixed = jax.tree.map(lax.stop_gradient, found), jax.tree.map(lax.stop_gradient, values)
@@ -92,32 +105,35 @@ class Problem:
     def _by_unit(
         self,
         terms: Sequence[AbstractTerm],
-        found: Mapping[bool, Course],
+        found: Mapping[Kind, Course],
         values: Mapping[str, Array],
         effects: Float[Array, "units nodes"],
     ) -> Float[Array, "units nodes"]:
         """Return the log-likelihood of each unit's rows, given its own values of the effect."""
         total = jnp.zeros(effects.shape, effects.dtype)
         for term in terms:
-            rows = term.log_likelihood(self._seen(term, found[term.agreeing], values, effects[term.unit]))
+            seen = self._seen(term, found[_kind(term)], values)
+            spread = seen.values[SPREAD.name]
+            rows = term.log_likelihood(seen._replace(gap=seen.gap + spread * effects[term.unit]))
             total = total.at[term.unit].add(rows * jnp.asarray(term.weight, rows.dtype)[:, None])
         return total
 
-    def _marginal(self, term: AbstractTerm, found: Mapping[bool, Course], values: Mapping[str, Array]) -> Array:
-        """Return the log-likelihood of each row of a term that sees the mean over tasks."""
-        gap = found[term.agreeing].gap
-        effects = jnp.asarray(self.unseen.values, gap.dtype)[None, :]
-        rows = term.log_likelihood(self._seen(term, found[term.agreeing], values, effects))
+    def _marginal(self, term: AbstractTerm, found: Mapping[Kind, Course], values: Mapping[str, Array]) -> Array:
+        """Return the log-likelihood of each row of a term that sees the mean over tasks, and over the noise."""
+        seen = self._seen(term, found[_kind(term)], values)
+        effects = jnp.asarray(self.unseen.values, seen.gap.dtype)[None, :]
+        gap = seen.gap + scale(seen.values[SPREAD.name], seen.deviation) * effects
+        rows = term.log_likelihood(seen._replace(gap=gap, deviation=None))
         return rows[:, 0] * jnp.asarray(term.weight, rows.dtype)
 
-    def _seen(
-        self, term: AbstractTerm, found: Course, values: Mapping[str, Array], effects: Float[Array, "rows nodes"]
-    ) -> Seen:
+    def _seen(self, term: AbstractTerm, found: Course, values: Mapping[str, Array]) -> Seen:
+        """Return what is expected at each row, of a task in the middle."""
         condition = jnp.asarray(self.units.condition)[term.unit]
-        lane = condition if self.context is None else term.unit
+        lane = jnp.asarray(self._drive(term.alone).of)[term.lane]
         gap = found.gap[lane, term.step][:, None]
         return Seen(
-            gap=gap + values[SPREAD.name][condition][:, None] * effects,
+            gap=gap,
+            deviation=None if found.deviation is None else found.deviation[lane, term.step][:, None],
             rivals=found.rivals[lane][:, None],
             tokens=None if found.tokens is None else found.tokens[lane, term.step][:, None],
             weights=jnp.asarray(self.unseen.weights, gap.dtype),
@@ -126,8 +142,8 @@ class Problem:
 
     @property
     def unseen(self) -> Nodes:
-        """The quadrature over the effects of tasks of which nothing is seen."""
-        return nodes(WIDE) if len(self.nodes.values) > 1 else self.nodes
+        """The quadrature over the effects of tasks, and the noise, of which nothing is seen."""
+        return nodes(WIDE) if len(self.nodes.values) > 1 or self.scheme == "agents" else self.nodes
 
     @property
     def entries(self) -> int:
@@ -160,12 +176,14 @@ def make_problem(
     fixed: Mapping[str, Any] | None = None,
     ties: Mapping[str, tuple[str, float]] | None = None,
     scheme: Scheme = "agents",
-    context: Float[np.ndarray, "units steps"] | None = None,
+    drives: Drives | None = None,
     steps: int | None = None,
 ) -> Problem:
     """Return the problem of a fit.
 
-    **Arguments:** `terms`: likelihoods; those that are `None` had nothing to go by.
+    **Arguments:** `terms`: likelihoods; those that are `None` had nothing to go by; `drives`: what the runs know of
+    their course; without it all that is random in a course is at its mean, which is wrong by as much as the noise
+    matters.
 
     **Raises:** `InferenceError` if nothing was seen, or the model lacks what the terms or the context speak of.
     """
@@ -180,10 +198,11 @@ def make_problem(
     plan = layout(specs, units.conditions, free, fixed or {}, ties or {})
     lone = any(block.spec.name == SPREAD.name for block in plan.blocks) or np.any(plan.fixed.get(SPREAD.name, 0.0) > 0)
     needed = 1 + max(int(np.max(term.step)) for term in seen)
-    _check_terms(model, seen, context)
+    drives = undriven(units) if drives is None else drives
+    _check_terms(model, seen, drives)
     steps = max(steps or 0, needed)
-    context = None if context is None else context[:, :steps]
-    return Problem(model, scheme, plan, units, seen, steps, context, nodes(NODES if lone else 1))
+    drives = Drives(*(drive.until(steps) for drive in drives))
+    return Problem(model, scheme, plan, units, seen, steps, drives, nodes(NODES if lone else 1))
 
 
 def parameters(model: AbstractModel, terms: Sequence[AbstractTerm]) -> dict[str, Parameter]:
@@ -194,14 +213,18 @@ def parameters(model: AbstractModel, terms: Sequence[AbstractTerm]) -> dict[str,
     return out
 
 
-def _check_terms(model: AbstractModel, terms: Sequence[AbstractTerm], context: Any) -> None:
+def _kind(term: AbstractTerm) -> Kind:
+    return term.alone, term.agreeing
+
+
+def _check_terms(model: AbstractModel, terms: Sequence[AbstractTerm], drives: Drives) -> None:
     for term in terms:
         for name in term.needs:
             if name not in model.observables and name not in model.Params.specs():
                 raise InferenceError(
                     f"{type(model).__name__} has no {name}, which the {term.name} are compared with; leave them out."
                 )
-    if context is not None and "load" not in model.observables:
+    if drives.shared.context is not None and "load" not in model.observables:
         raise InferenceError(
             f"{type(model).__name__} has no context that could be measured; take context = 'modelled'."
         )

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Int
 
 from entropyjax.inference.errors import InferenceError
 from entropyjax.records import TraceSet
@@ -49,20 +49,35 @@ class Conditions(NamedTuple):
 class Units(NamedTuple):
     """The tasks of each condition, which carry a random effect each.
 
-    **Attributes:** `condition`, `task`: of each unit; `of_run`: unit of each run; `conditions`: the table of them.
+    **Attributes:** `condition`, `task`: of each unit; `of_run`: unit of each run; `conditions`: the table of them;
+    `apart`: whether each run has a lane of its own, as it must where its own log drives its course.
     """
 
     condition: Int[np.ndarray, " units"]
     task: Int[np.ndarray, " units"]
     of_run: Int[np.ndarray, " runs"]
     conditions: Conditions
+    apart: bool = False
 
     def __len__(self) -> int:  # type: ignore[override]
         return len(self.condition)
 
+    @property
+    def lane_of_run(self) -> Int[np.ndarray, " runs"]:
+        """Lane that what is seen of each run belongs to: its own, or that of its unit."""
+        return np.arange(len(self.of_run)) if self.apart else self.of_run
 
-def units(traces: TraceSet) -> Units:
-    """Return the conditions and units of a set of runs."""
+    @property
+    def unit_of_lane(self) -> Int[np.ndarray, " lanes"]:
+        """Unit of each lane of `lane_of_run`."""
+        return self.of_run if self.apart else np.arange(len(self))
+
+
+def units(traces: TraceSet, apart: bool = False) -> Units:
+    """Return the conditions and units of a set of runs.
+
+    **Arguments:** `apart`: each run has a lane of its own, and not one with all runs of its unit.
+    """
     if not len(traces):
         raise InferenceError("There are no runs to fit; read a file that has some.")
     columns = np.stack([traces.system, traces.orchestrator, traces.roster])
@@ -78,34 +93,4 @@ def units(traces: TraceSet) -> Units:
         raise InferenceError(
             "A roster has fewer than two executors, so that there is nothing to choose; leave those runs out."
         )
-    return Units(pairs[0], pairs[1], of_run.reshape(-1), conditions)
-
-
-def measured_context(traces: TraceSet, found: Units, steps: int) -> Float[np.ndarray, "units steps"]:
-    """Return the mean context in ktok of each unit's runs that are still going, where none is the last one known.
-
-    A unit that never says has the mean of its condition.
-
-    **Raises:** `InferenceError` for a condition without any.
-    """
-    mean, count = _mean_at(traces, found.of_run, len(found), steps)
-    over, known = _mean_at(traces, found.condition[found.of_run], len(found.conditions), steps)
-    silent = np.flatnonzero(known.sum(axis=1) == 0)
-    if silent.size:
-        name = found.conditions.names[silent[0]]
-        raise InferenceError(f"No context is measured in {name}; fit with the context 'modelled'.")
-    never = count.sum(axis=1) == 0
-    mean[never], count[never] = over[found.condition[never]], known[found.condition[never]]
-    place = np.maximum.accumulate(np.where(count > 0, np.arange(steps), -1), axis=1)
-    place = np.where(place < 0, np.argmax(count > 0, axis=1)[:, None], place)
-    return np.take_along_axis(mean, place, axis=1)
-
-
-def _mean_at(traces: TraceSet, row_of_run: np.ndarray, rows: int, steps: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean context of each row at each step, and of how many runs."""
-    kept = np.isfinite(traces.context) & (traces.place < steps)
-    place = (row_of_run[traces.run[kept]], traces.place[kept])
-    total, count = np.zeros((rows, steps)), np.zeros((rows, steps))
-    np.add.at(total, place, traces.context[kept])
-    np.add.at(count, place, 1.0)
-    return total / np.maximum(count, 1.0), count
+    return Units(pairs[0], pairs[1], of_run.reshape(-1), conditions, apart)

@@ -1,7 +1,7 @@
 """The job that fits a model to recorded runs."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import jax
@@ -10,6 +10,7 @@ import xarray as xr
 
 from entropyjax.inference.bookkeeping import bookkeeping
 from entropyjax.inference.course import has_agents
+from entropyjax.inference.drive import Drives, drives
 from entropyjax.inference.errors import InferenceError
 from entropyjax.inference.fit import fit
 from entropyjax.inference.held_out import HeldOut, folds_of_tasks, held_out_steps, held_out_tasks, until
@@ -17,10 +18,14 @@ from entropyjax.inference.observe import default_free, observe
 from entropyjax.inference.parameters import Free
 from entropyjax.inference.posteriors import Method, posterior_of
 from entropyjax.inference.problem import Problem, make_problem, parameters
-from entropyjax.inference.units import Units, measured_context, units
+from entropyjax.inference.terms import AbstractTerm, Dispatches, Tokens
+from entropyjax.inference.units import Units, units
 from entropyjax.jobs.fit_data import fit_dataset
 from entropyjax.models import MODELS, AbstractModel
 from entropyjax.records import TraceSet
+
+MOST_STEPS = 20_000
+"""Steps up to which each run has a course of its own."""
 
 Progress = Callable[[int, int, str], None]
 """Called as progress(done, total, what)."""
@@ -38,6 +43,9 @@ class FitSpec:
       say it directly (tokens), and else has its default.
     - `observe`: names of observations, by default the best of the choice.
     - `context`: whether the load is that of the measured context; `auto` where all of it is known.
+    - `courses`: whether each of the `runs` has a course that its own log drives (context, tokens and wrong dispatches
+      as far as they are known and observed), or those of a task share one of their `means`; `auto` is the former for up
+      to `MOST_STEPS`. A course at the mean takes the noise of a run for a trait of the orchestrator.
     - `scheme`: "agents" or "ode"; `auto` is the agents' where the model has them.
     - `first`: first step at which runs can differ.
     - `starts`; `folds`: of held-out tasks, 0 for none; `cut`: first of the held-out steps; `draws`; `seed`.
@@ -50,6 +58,7 @@ class FitSpec:
     ties: Mapping[str, tuple[str, float]] = dataclasses.field(default_factory=dict)
     observe: tuple[str, ...] = ()
     context: Literal["auto", "measured", "modelled"] = "auto"
+    courses: Literal["auto", "runs", "means"] = "auto"
     scheme: Literal["auto", "agents", "ode"] = "auto"
     first: int | None = None
     starts: int = 32
@@ -66,7 +75,8 @@ def problem_of(traces: TraceSet, spec: FitSpec) -> Problem:
     **Raises:** `InferenceError` or `UnknownNameError` with a sentence.
     """
     model = MODELS.get(spec.model)()
-    found = units(traces)
+    apart = spec.courses == "runs" or (spec.courses == "auto" and len(traces.agent) <= MOST_STEPS)
+    found = units(traces, apart)
     terms = observe(traces, found, spec.observe, spec.first)
     taken = [*spec.fixed, *spec.ties]
     free = spec.free or default_free(model, terms, taken)
@@ -76,22 +86,23 @@ def problem_of(traces: TraceSet, spec: FitSpec) -> Problem:
         name: value for name, value in bookkeeping(traces, found).known().items() if name in own and name not in named
     }
     scheme = ("agents" if has_agents(model) else "ode") if spec.scheme == "auto" else spec.scheme
-    context = _context(traces, found, model, spec.context)
+    driven = _drives(traces, found, model, terms, spec.context)
     return make_problem(
-        model, found, terms, free, fixed={**known, **spec.fixed}, ties=spec.ties, scheme=scheme, context=context
+        model, found, terms, free, fixed={**known, **spec.fixed}, ties=spec.ties, scheme=scheme, drives=driven
     )
 
 
-def _context(traces: TraceSet, found: Units, model: AbstractModel, asked: str) -> np.ndarray | None:
-    loaded = "load" in model.observables
-    if asked == "modelled" or (asked == "auto" and not loaded):
-        return None
-    try:
-        return measured_context(traces, found, int(traces.lengths.max()))
-    except InferenceError:
-        if asked == "measured":
-            raise
-        return None
+def _drives(traces: TraceSet, found: Units, model: AbstractModel, terms: Sequence[AbstractTerm], asked: str) -> Drives:
+    """Return what is known of the courses: the context, or else the tokens if they are observed; and the dispatches."""
+    seen = {term.name for term in terms}
+    tokens, wrong = Tokens.name in seen, Dispatches.name in seen
+    if asked == "measured" or (asked == "auto" and "load" in model.observables):
+        try:
+            return drives(traces, found, context=True, tokens=False, wrong=wrong)
+        except InferenceError:
+            if asked == "measured":
+                raise
+    return drives(traces, found, context=False, tokens=tokens, wrong=wrong)
 
 
 def fit_traces(traces: TraceSet, spec: FitSpec = FitSpec(), progress: Progress | None = None) -> xr.Dataset:

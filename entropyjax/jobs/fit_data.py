@@ -121,7 +121,7 @@ def _entries(fit: Fit, held: tuple[HeldOut, HeldOut]) -> dict[str, Any]:
 def _courses(fit: Fit, posterior: Posterior, ends: np.ndarray) -> dict[str, Any]:
     """Return what the fit expects, the mean over tasks and over the lanes of a condition, with the posterior's band."""
     problem = fit.problem
-    lane = problem.units.condition if problem.context is not None else np.arange(len(problem.units.conditions))
+    lane = problem.drives.shared.condition
     count = len(problem.units.conditions)
     lanes = np.bincount(lane).astype(fit.scores.dtype)[:, None]
 
@@ -167,7 +167,8 @@ def _attributes(traces: TraceSet, fit: Fit, posterior: Posterior, attrs: dict[st
         "run_id": digest.hexdigest()[:12],
         "model": MODELS.name_of(problem.model),
         "scheme": problem.scheme,
-        "context": "modelled" if problem.context is None else "measured",
+        "context": "modelled" if problem.drives.shared.context is None else "measured",
+        "courses": problem.drives.own.words,
         "observed": ", ".join(term.name for term in problem.terms),
         "full_likelihood": int(not problem.composite),
         "converged": int(fit.converged),

@@ -10,13 +10,13 @@ from scipy.integrate import quad
 from entropyjax.agents import AgentDraws, dispatch, expected_step
 from entropyjax.inference import InferenceError
 from entropyjax.inference.compare import Contender, compare
-from entropyjax.inference.course import course
+from entropyjax.inference.course import Known, course
 from entropyjax.inference.fit import fit, maxima, start_points
 from entropyjax.inference.held_out import folds_of_tasks, held_out_steps, held_out_tasks
 from entropyjax.inference.parameters import Free, layout
 from entropyjax.inference.problem import make_problem, parameters
 from entropyjax.inference.terms import Dispatches, Tokens
-from entropyjax.inference.units import Conditions, measured_context, units
+from entropyjax.inference.units import Conditions, units
 from entropyjax.models import Mesh, Replicator, Star
 from entropyjax.params import cast
 from entropyjax.solve import METHODS, Grid, solve
@@ -106,7 +106,7 @@ def test_the_course_of_a_mesh_that_shares_everything_is_the_star_and_measured_co
     own = course(STAR, params, 6, "agents")
     mesh = course(Mesh(), cast(Mesh().params(sharing=1.0), jnp.float64), 6, "agents")
     np.testing.assert_allclose(mesh.gap, own.gap, rtol=1e-12)
-    light = course(STAR, params, 6, "agents", jnp.full(6, 0.1))
+    light = course(STAR, params, 6, "agents", Known(context=jnp.full(6, 0.1)))
     rest = 8.0 / (1.0 + (0.1 / 32.0) ** 2)
     np.testing.assert_allclose(light.gap, rest * (1.0 - np.exp(-np.arange(6.0))), rtol=1e-12)
 
@@ -163,12 +163,16 @@ def test_the_random_effect_is_integrated_over(problem, simulated):
     """One task against an integral by scipy over its effect."""
     z = jnp.asarray([0.2, -0.1, 0.5])
     values = problem.layout.values(z)
-    gap = np.asarray(problem.courses(z).gap)[0]
+    found = problem.courses(z)
+    gap, noise = np.asarray(found.gap)[0], np.asarray(found.deviation)[0]
+    points, weights = np.polynomial.hermite_e.hermegauss(40)
     spread, term = float(values["task_spread"][0]), problem.terms[0]
     rows = np.asarray(term.unit) == 3
 
     def given(u):
-        q = 1.0 / (1.0 + 7.0 * np.exp(-(gap[np.asarray(term.step)[rows]] + spread * u)))
+        at = np.asarray(term.step)[rows]
+        each = 1.0 / (1.0 + 7.0 * np.exp(-(gap[at] + spread * u + noise[at] * points[:, None])))
+        q = weights @ each / weights.sum()
         return np.exp(np.sum(term.right[rows] * np.log(q) + term.wrong[rows] * np.log1p(-q)))
 
     whole = quad(lambda u: given(u) * stats.norm.pdf(u), -9.0, 9.0, epsabs=0.0, epsrel=1e-10)[0]
@@ -192,14 +196,6 @@ def test_held_out_steps_are_scored_given_the_steps_before(problem):
     assert held.scores == pytest.approx(everything - early.log_likelihoods)
     with pytest.raises(InferenceError, match="Nothing is observed from step 6; the last is 5"):
         held_out_steps(problem, 6)
-
-
-def test_measured_context_is_the_mean_of_the_runs_that_go_on(simulated):
-    found = units(simulated)
-    context = measured_context(simulated, found, 8)
-    assert context.shape == (12, 8) and np.all(np.isfinite(context))
-    rows = (found.of_run[simulated.run] == 2) & (simulated.place == 3)
-    assert context[2, 3] == pytest.approx(simulated.context[rows].mean()) and context[2, 7] == context[2, 5]
 
 
 def test_what_a_problem_refuses(simulated):

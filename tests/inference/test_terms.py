@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from inference.agents import trace
 from scipy import stats
+from scipy.integrate import quad
 
 from entropyjax.entropy import binary
 from entropyjax.inference.terms import Agreement, Completions, Dispatches, Entropies, Seen, Tokens
@@ -15,17 +16,18 @@ from entropyjax.inference.units import units
 GAPS = np.array([-1.0, 0.0, 2.5, 9.0])
 
 
-def seen(rows, rivals, dtype=float, tokens=None, **values):
+def seen(rows, rivals, dtype=float, tokens=None, deviation=None, **values):
     """What a model expects at `rows` alike rows, each of GAPS a value of the random effect."""
     gap = jnp.asarray(np.broadcast_to(GAPS, (rows, len(GAPS))), dtype)
     column = {name: jnp.full((rows, 1), value, dtype) for name, value in values.items()}
     inflow = None if tokens is None else jnp.full((rows, 1), tokens, dtype)
     weights = jnp.full(len(GAPS), 1.0 / len(GAPS), dtype)
-    return Seen(gap, jnp.full((rows, 1), rivals, dtype), inflow, weights, column)
+    noise = None if deviation is None else jnp.full((rows, 1), deviation, dtype)
+    return Seen(gap, noise, jnp.full((rows, 1), rivals, dtype), inflow, weights, column)
 
 
 def rows_of(term, count, **columns):
-    return term(np.zeros(count, int), np.zeros(count, int), np.ones(count), **columns)
+    return term(*(np.zeros(count, int) for _ in range(3)), np.ones(count), **columns)
 
 
 def chances(x, rivals):
@@ -48,6 +50,19 @@ def test_agreement_is_the_chance_that_runs_part_so(runs, rivals, dtype):
     # Logarithms of numbers of order one, a dozen operations of one rounding each, and the largest is below 20.
     np.testing.assert_allclose(ours, list(found.values()), rtol=200 * np.finfo(dtype).eps, atol=1e-12)
     np.testing.assert_allclose(ours.sum(axis=0), 1.0, rtol=1e-5 if dtype == np.float32 else 1e-12)
+
+
+@pytest.mark.parametrize(("deviation", "within"), [(0.0, 1e-14), (0.3, 2e-6), (1.0, 2.1e-3)])
+def test_dispatches_are_right_with_the_mean_over_the_noise(deviation, within):
+    found = seen(1, 5.0, deviation=deviation)
+
+    def mean(x):
+        # Beyond nine deviations there is 1e-19 of a normal.
+        return quad(lambda u: stats.norm.pdf(u) / (1.0 + 5.0 * np.exp(-(x + deviation * u))), -9.0, 9.0, epsabs=1e-12)[0]
+
+    right = np.array([mean(x) for x in GAPS])
+    np.testing.assert_allclose(np.exp(found.log_right)[0], right, rtol=0, atol=within)
+    np.testing.assert_allclose(np.exp(found.log_wrong)[0], 1.0 - right, rtol=0, atol=within)
 
 
 def test_two_runs_agree_with_the_collision_probability_at_any_number_of_rivals():

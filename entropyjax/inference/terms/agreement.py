@@ -40,7 +40,8 @@ class Agreement(AbstractTerm):
             return None
         counts = -np.sort(-shared.counts[kept], axis=1)
         counts = counts[:, : int((counts > 0).sum(axis=1).max())]
-        return cls(units.of_run[shared.run[kept]], shared.step[kept], np.ones(kept.sum()), counts)
+        unit = units.of_run[shared.run[kept]]
+        return cls(unit, unit, shared.step[kept], np.ones(kept.sum()), counts)
 
     def log_likelihood(self, seen: Seen) -> Float[Array, "rows nodes"]:
         counts = jnp.asarray(self.counts, seen.gap.dtype)[:, None, :]

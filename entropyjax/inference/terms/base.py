@@ -7,6 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
 from entropyjax.params import Parameter
@@ -15,11 +16,13 @@ from entropyjax.params import Parameter
 class Seen(NamedTuple):
     """What the model expects at each row, for each value of the task's random effect.
 
-    **Attributes:** `gap`: x with the effect; `rivals`: N_e - 1; `tokens`: inflow of the step in ktok, or `None`;
-    `weights`: chances of the values of the effect; `values`: every parameter at each row.
+    **Attributes:** `gap`: x with the effect; `deviation`: of its noise, or `None`; `rivals`: N_e - 1; `tokens`: inflow
+    of the step in ktok, or `None`; `weights`: chances of the values of the effect; `values`: every parameter at each
+    row.
     """
 
     gap: Float[Array, "rows nodes"]
+    deviation: Float[Array, "rows 1"] | None
     rivals: Float[Array, "rows 1"]
     tokens: Float[Array, "rows 1"] | None
     weights: Float[Array, " nodes"]
@@ -27,13 +30,23 @@ class Seen(NamedTuple):
 
     @property
     def log_right(self) -> Float[Array, "rows nodes"]:
-        """Return ln q."""
-        return jax.nn.log_sigmoid(self.gap - jnp.log(self.rivals))
+        """Return ln q, q the mean over the noise of the gap."""
+        return self._log_mean(1.0)
 
     @property
     def log_wrong(self) -> Float[Array, "rows nodes"]:
         """Return ln(1 - q)."""
-        return jax.nn.log_sigmoid(jnp.log(self.rivals) - self.gap)
+        return self._log_mean(-1.0)
+
+    def _log_mean(self, sign: float) -> Float[Array, "rows nodes"]:
+        place = self.gap - jnp.log(self.rivals)
+        if self.deviation is None:
+            return jax.nn.log_sigmoid(sign * place)
+        # Three points hold a normal's moments up to the fifth; the sigmoid's sixth derivative is below 0.25, so that
+        # with a deviation of 1 nat they are within 0.0021.
+        far = np.sqrt(3.0) * self.deviation
+        centre, low, high = (jax.nn.log_sigmoid(sign * (place + shift)) for shift in (0.0, -far, far))
+        return jnp.logaddexp(centre + np.log(2.0 / 3.0), jnp.logaddexp(low, high) - np.log(6.0))
 
 
 class AbstractTerm(eqx.Module):
@@ -41,11 +54,13 @@ class AbstractTerm(eqx.Module):
 
     **Attributes:**
 
-    - `unit`, `step`: of each row; `weight`: 1, or 0 for a row that does not count.
+    - `unit`, `step`: of each row; `lane`: its run or unit, as `Units.lane_of_run` has it; `weight`: 1, or 0 for a row
+      that does not count.
     - `name`: as fits and messages call it.
     - `parameters`: parameters of the observation itself, by name.
     - `needs`: observables or parameters of the model that it is compared with, beside the gap.
     - `frees`: parameters that a fit to it frees unless it is told, beside those of the choice.
+    - `alone`: whether the rows are of single runs, which may be apart, and not of all runs of a unit.
     - `agreeing`: whether the rows are of runs that have agreed at every step before.
     - `marginal`: whether rows see the mean over tasks, and not a task's own random effect; they then count as
       independent of each other.
@@ -53,12 +68,14 @@ class AbstractTerm(eqx.Module):
     """
 
     unit: Int[Any, " rows"]
+    lane: Int[Any, " rows"]
     step: Int[Any, " rows"]
     weight: Float[Any, " rows"]
     name: ClassVar[str]
     parameters: ClassVar[Mapping[str, Parameter]] = {}
     needs: ClassVar[tuple[str, ...]] = ()
     frees: ClassVar[tuple[str, ...]] = ()
+    alone: ClassVar[bool] = False
     agreeing: ClassVar[bool] = False
     marginal: ClassVar[bool] = False
     composite: ClassVar[bool] = False
@@ -71,3 +88,11 @@ class AbstractTerm(eqx.Module):
     @abc.abstractmethod
     def count(self) -> Float[Array, " rows"]:
         """Decisions that each row speaks of, which scores are divided by."""
+
+
+def rows(
+    lane: Int[np.ndarray, " steps"], step: Int[np.ndarray, " steps"]
+) -> tuple[Int[np.ndarray, " rows"], Int[np.ndarray, " rows"], Int[np.ndarray, " steps"]]:
+    """Return lane and step of the rows that steps of runs fall into, and the row of each."""
+    (lanes, at), row = np.unique(np.stack([lane, step]), axis=1, return_inverse=True)
+    return lanes, at, row.reshape(-1)

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from entropyjax.inference.terms.base import AbstractTerm, Seen
+from entropyjax.inference.terms.base import AbstractTerm, Seen, rows
 from entropyjax.inference.units import Units
 from entropyjax.records import UNKNOWN, TraceSet
 
@@ -22,6 +22,7 @@ class Completions(AbstractTerm):
 
     success: Float[Any, " rows"]
     others: Float[Any, " rows"]
+    alone: ClassVar[bool] = True
     name: ClassVar[str] = "completions"
     needs: ClassVar = ("resolution_rate",)
     frees: ClassVar = ("resolution_rate",)
@@ -34,9 +35,9 @@ class Completions(AbstractTerm):
             return None
         run, at = traces.run[known], traces.place[known]
         last = (at == traces.lengths[run] - 1) & (traces.success[run] == 1)
-        (unit, step), row = np.unique(np.stack([units.of_run[run], at]), axis=1, return_inverse=True)
-        success = np.bincount(row.reshape(-1), last)
-        return cls(unit, step, np.ones(len(unit)), success, np.bincount(row.reshape(-1)) - success)
+        lane, step, row = rows(units.lane_of_run[run], at)
+        success = np.bincount(row, last)
+        return cls(units.unit_of_lane[lane], lane, step, np.ones(len(lane)), success, np.bincount(row) - success)
 
     def log_likelihood(self, seen: Seen) -> Float[Array, "rows nodes"]:
         hazard = jnp.log(seen.values["resolution_rate"]) + seen.log_right

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from entropyjax.inference.terms.base import AbstractTerm, Seen
+from entropyjax.inference.terms.base import AbstractTerm, Seen, rows
 from entropyjax.inference.units import Units
 from entropyjax.records import UNKNOWN, TraceSet
 
@@ -19,6 +19,7 @@ class Dispatches(AbstractTerm):
 
     right: Float[Any, " rows"]
     wrong: Float[Any, " rows"]
+    alone: ClassVar[bool] = True
     name: ClassVar[str] = "dispatches"
 
     @classmethod
@@ -27,11 +28,9 @@ class Dispatches(AbstractTerm):
         known = traces.error != UNKNOWN
         if not known.any():
             return None
-        place = np.stack([units.of_run[traces.run[known]], traces.place[known]])
-        (unit, step), row = np.unique(place, axis=1, return_inverse=True)
-        wrong = np.bincount(row.reshape(-1), traces.error[known] != 0)
-        total = np.bincount(row.reshape(-1))
-        return cls(unit, step, np.ones(len(unit)), total - wrong, wrong)
+        lane, step, row = rows(units.lane_of_run[traces.run[known]], traces.place[known])
+        wrong = np.bincount(row, traces.error[known] != 0)
+        return cls(units.unit_of_lane[lane], lane, step, np.ones(len(lane)), np.bincount(row) - wrong, wrong)
 
     def log_likelihood(self, seen: Seen) -> Float[Array, "rows nodes"]:
         right, wrong = (jnp.asarray(each, seen.gap.dtype)[:, None] for each in (self.right, self.wrong))

@@ -58,7 +58,7 @@ class Entropies(AbstractTerm):
             unit = np.full(len(steps), units.of_run[kept][0])
             rows.append((unit, steps, found.estimates[name][steps], error[steps], count[steps]))
         unit, step, estimate, error, count = (np.concatenate(column) for column in zip(*rows, strict=True))
-        return cls(unit, step, np.ones(len(unit)), estimate, error, count) if len(unit) else None
+        return cls(unit, unit, step, np.ones(len(unit)), estimate, error, count) if len(unit) else None
 
     def log_likelihood(self, seen: Seen) -> Float[Array, "rows nodes"]:
         found = binary.choice(seen.gap, seen.rivals).entropy @ seen.weights

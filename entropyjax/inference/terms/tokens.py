@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from entropyjax.inference.terms.base import AbstractTerm, Seen
+from entropyjax.inference.terms.base import AbstractTerm, Seen, rows
 from entropyjax.inference.units import Units
 from entropyjax.params import Parameter, Support
 from entropyjax.records import TraceSet
@@ -30,6 +30,7 @@ class Tokens(AbstractTerm):
     number: Float[Any, " rows"]
     mean: Float[Any, " rows"]
     square: Float[Any, " rows"]
+    alone: ClassVar[bool] = True
     name: ClassVar[str] = "tokens"
     needs: ClassVar = ("tokens",)
     frees: ClassVar = ("executor_tokens", SPREAD.name)
@@ -41,12 +42,12 @@ class Tokens(AbstractTerm):
         known = np.isfinite(traces.tokens)
         if not known.any():
             return None
-        place = np.stack([units.of_run[traces.run[known]], traces.place[known]])
-        (unit, step), row = np.unique(place, axis=1, return_inverse=True)
-        row, value = row.reshape(-1), traces.tokens[known]
+        lane, step, row = rows(units.lane_of_run[traces.run[known]], traces.place[known])
+        value = traces.tokens[known]
         number = np.bincount(row).astype(float)
         mean = np.bincount(row, value) / number
-        return cls(unit, step, np.ones(len(unit)), number, mean, np.bincount(row, (value - mean[row]) ** 2))
+        square = np.bincount(row, (value - mean[row]) ** 2)
+        return cls(units.unit_of_lane[lane], lane, step, np.ones(len(lane)), number, mean, square)
 
     def log_likelihood(self, seen: Seen) -> Float[Array, "rows nodes"]:
         number, mean, square = (
