@@ -22,9 +22,9 @@ class Options(NamedTuple):
     `tolerance`: a start has converged when a Newton step would raise the log posterior by less, in nat.
     """
 
-    descent: int = 150
-    rate: float = 0.1
-    polish: int = 12
+    descent: int = 60
+    rate: float = 0.2
+    polish: int = 8
     newton: int = 3
     tolerance: float = 1e-4
 

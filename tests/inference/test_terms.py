@@ -57,8 +57,11 @@ def test_dispatches_are_right_with_the_mean_over_the_noise(deviation, within):
     found = seen(1, 5.0, deviation=deviation)
 
     def mean(x):
+        def right_at(u):
+            return stats.norm.pdf(u) / (1.0 + 5.0 * np.exp(-(x + deviation * u)))
+
         # Beyond nine deviations there is 1e-19 of a normal.
-        return quad(lambda u: stats.norm.pdf(u) / (1.0 + 5.0 * np.exp(-(x + deviation * u))), -9.0, 9.0, epsabs=1e-12)[0]
+        return quad(right_at, -9.0, 9.0, epsabs=1e-12)[0]
 
     right = np.array([mean(x) for x in GAPS])
     np.testing.assert_allclose(np.exp(found.log_right)[0], right, rtol=0, atol=within)

@@ -51,7 +51,10 @@ class Agreement(AbstractTerm):
         among = logsumexp(jnp.where(counts > 0.0, among, -jnp.inf), axis=-1)
         distinct = (counts > 0.0).sum(axis=-1).astype(counts.dtype)
         one, none = (_log_falling(seen.rivals, distinct - left, counts.shape[-1]) for left in (1, 0))
-        return jnp.logaddexp(among + one, size * wrong + none)
+        among, unseen = among + one, size * wrong + none
+        # Both are finite, which the library's sum of two exponentials does not rely on, at several times the price.
+        most = jnp.maximum(among, unseen)
+        return most + jnp.log(jnp.exp(among - most) + jnp.exp(unseen - most))
 
     @property
     def count(self) -> Float[Array, " rows"]:
