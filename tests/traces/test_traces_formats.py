@@ -24,6 +24,18 @@ def test_a_sample_is_of_one_format_however_it_is_written(name):
         assert [known for known in FORMATS if FORMATS.get(known).sniff(text[: 1 << 16])] == [name]
 
 
+def test_long_texts_before_what_tells_a_format_hide_nothing():
+    text = '"' + '\\"run_id\\": [{' * 10**4
+    heads = {
+        "langsmith": '{"id": "a", "name": "b", "start_time": "2026", "inputs": {"input": ' + text,
+        "langfuse": '{"trace": {"id": "a", "projectId": "b", "input": ' + text,
+        "inspect": '{"version": 2, "status": "success", "eval": {"run_id": "a"}, "plan": {"steps": [' + text,
+        "normalised": '{"run_id": "a", "task_id": "b", "roster": [], "steps": [{"agent": ' + text,
+    }
+    for name, head in heads.items():
+        assert [known for known in FORMATS if FORMATS.get(known).sniff(head[: 1 << 16])] == [name]
+
+
 ODD = st.sampled_from([None, True, -1, 10**400, 2.5, float("nan"), "", "x", "9" * 5000, [], [[]], {}, {"a": 1}])
 
 
