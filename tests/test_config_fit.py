@@ -1,5 +1,7 @@
 """Fits from TOML files: every field, the command line on top, and sentences with file, line and key."""
 
+import re
+import tomllib
 from pathlib import Path
 
 import click
@@ -43,6 +45,14 @@ def test_the_example_is_read():
         cut=6,
         posterior="smc",
     )
+
+
+def test_the_file_in_the_documents_is_read():
+    page = (EXAMPLE.parents[2] / "docs" / "fits.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```toml\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+    shown = {key: value for key, value in tomllib.loads(block).items() if key != "base"}
+    found, plain = read_fit_spec(shown), read_fit_spec(EXAMPLE)
+    assert (found.fixed, found.ties, found.free[0]) == (plain.fixed, plain.ties, plain.free[0])
 
 
 def test_every_field_of_a_specification_is_a_key():

@@ -8,6 +8,7 @@ from entropyjax.traces.documents import json_documents
 from entropyjax.traces.fields import count, fields, flag, listed, named, whole
 from entropyjax.traces.gather import Gathered
 from entropyjax.traces.genai import kind_of, said
+from entropyjax.traces.heads import first_fields
 from entropyjax.traces.problems import Problems
 from entropyjax.traces.read import AbstractFormat, register
 from entropyjax.traces.runs import RunRecord
@@ -34,8 +35,7 @@ class Otlp(AbstractFormat):
 
     @classmethod
     def sniff(cls, head: str) -> bool:
-        start = head[:4096].lstrip()
-        return start.startswith(("{", "[")) and any(f'"{name}"' in start for name in _DOCUMENTS)
+        return not first_fields(head).isdisjoint(_DOCUMENTS)
 
     @classmethod
     def read(cls, path: Path, problems: Problems) -> Iterator[RunRecord]:

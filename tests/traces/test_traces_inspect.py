@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from trace_samples import INSPECT, SAMPLE, names, written
+from trace_samples import INSPECT, SAMPLE, names, sniffed, written
 
 from entropyjax.traces import Problems, read_traces
 
@@ -26,7 +26,7 @@ def test_calls_of_tools_are_dispatches(tmp_path):
 def test_logs_on_lines_or_indented_are_read(tmp_path):
     path = tmp_path / "a.json"
     path.write_text(json.dumps(INSPECT, indent=4))
-    assert len(read_traces(path)) == 2
+    assert len(read_traces(path)) == 2 and sniffed(path.read_text()) == ["inspect"]
     assert len(read_traces(written(tmp_path, INSPECT, INSPECT | {"eval": INSPECT["eval"] | {"eval_id": "f"}}))) == 4
 
 

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from trace_samples import LANGFUSE, names, observed, written
+from trace_samples import LANGFUSE, names, observed, sniffed, written
 
 from entropyjax.traces import Problems, read_traces
 from entropyjax.traces.langfuse import _STORED
@@ -46,6 +46,7 @@ def test_all_shapes_hold_the_same(tmp_path, whole):
     expected = read_traces(written(tmp_path, LANGFUSE, name="e.json"))
     path = tmp_path / "a.json"
     path.write_text(json.dumps(whole, indent=1))
+    assert sniffed(path.read_text()) == ["langfuse"]
     found = read_traces(path)
     assert str(found) == str(expected) and names(found) == names(expected)
     assert (found.tasks, found.success.tolist(), found.trial.tolist()) == (("k",), [1], [2])

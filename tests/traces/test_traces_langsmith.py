@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from trace_samples import LANGSMITH, counted, names, ran, written
+from trace_samples import LANGSMITH, counted, names, ran, sniffed, written
 
 from entropyjax.traces import Problems, TraceError, read_traces
 
@@ -49,6 +49,7 @@ def test_all_shapes_hold_the_same(tmp_path, whole):
     expected = read_traces(written(tmp_path, *LANGSMITH))
     path = tmp_path / "a.json"
     path.write_text(json.dumps(whole, indent=1))
+    assert sniffed(path.read_text()) == ["langsmith"]
     found = read_traces(path)
     assert str(found) == str(expected) and names(found) == names(expected)
     np.testing.assert_array_equal(found.context, expected.context)

@@ -2,6 +2,8 @@
 
 import json
 
+from entropyjax.traces import FORMATS
+
 TRACE = "5b8efff798038103d269b633813fc60c"
 
 
@@ -284,6 +286,11 @@ SAMPLES = {
     "table": TABLE,
     "workflow": lines(TRAJECTORY, TRAJECTORY | {"trial": 1}),
 }
+
+
+def sniffed(text):
+    """The formats that say that a text is theirs."""
+    return [known for known in FORMATS if FORMATS.get(known).sniff(text[: 1 << 16])]
 
 
 def written(folder, *lines, name="spans.jsonl"):
