@@ -58,8 +58,8 @@ class Inspect(AbstractFormat):
                 problems.skip(path, line, f"this is no log of Inspect: {missing}.")
                 continue
             for number, sample in enumerate(samples):
-                # The first stands for the document, which is counted already.
-                _ = problems.count() if number else None
+                if number:  # the first stands for the document, which is counted already
+                    problems.count()
                 try:
                     yield _run(sample, about)
                 except (KeyError, TypeError, ValueError, OverflowError) as error:

@@ -69,8 +69,8 @@ class Langfuse(AbstractFormat):
                 problems.skip(path, line, f"this trace cannot be read: {error}.")
                 continue
             for number, one in enumerate(observations):
-                # The first stands for the document, which is counted already.
-                _ = problems.count() if number else None
+                if number:  # the first stands for the document, which is counted already
+                    problems.count()
                 try:
                     _observation(one, found)
                 except (TypeError, ValueError, OverflowError) as error:

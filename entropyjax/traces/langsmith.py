@@ -57,8 +57,8 @@ class LangSmith(AbstractFormat):
         for line, document in json_documents(path, problems):
             try:
                 for number, item in enumerate(_items(document)):
-                    # The first stands for the document, which is counted already.
-                    _ = problems.count() if number else None
+                    if number:  # the first stands for the document, which is counted already
+                        problems.count()
                     _item(item, path, line, problems, seen)
             except TypeError as error:
                 problems.skip(path, line, f"this cannot be read: {error}.")
@@ -109,7 +109,8 @@ def _said(item: dict[str, Any]) -> dict[str, Any]:
     about = fields(extra.get("metadata") or item.get("custom_metadata") or {}, "metadata")
     chosen = fields(extra.get("invocation_params") or {}, "invocation_params")
     given, made, thought = _tokens(item, about)
-    task = about.get("task")
+    # What runs inside say there is the application's own.
+    own = {} if item.get("parent_run_id") else about
     return {
         "trace": item.get("trace_id"),
         "parent": item.get("parent_run_id"),
@@ -125,9 +126,9 @@ def _said(item: dict[str, Any]) -> dict[str, Any]:
         "model": about.get("ls_model_name") or chosen.get("model") or chosen.get("model_name"),
         "system": item.get("session_name"),
         "conversation": next((about[name] for name in THREADS if about.get(name)), None),
-        "task": item.get("reference_example_id") if task is None else task,
-        "trial": whole(about.get("trial"), "trial"),
-        "success": flag(about.get("success"), "success"),
+        "task": item.get("reference_example_id") if own.get("task") is None else own["task"],
+        "trial": whole(own.get("trial"), "trial"),
+        "success": flag(own.get("success"), "success"),
     }
 
 

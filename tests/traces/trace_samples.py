@@ -181,7 +181,7 @@ LANGSMITH = [
     {name: value for name, value in BEGUN.items() if name not in ("end_time", "outputs", "error")},
     ran("node", "chain", "root", 1, 20, name="agent"),
     ran("c1", "llm", "node", 1, 2, extra=NAMED, outputs={"generations": [[]]} | counted(800, 30, 6)),
-    ran("find", "tool", "node", 3, 4),
+    ran("find", "tool", "node", 3, 4, extra={"metadata": {"success": "yes", "task": 3}}),
     ran("ask", "tool", "node", 3, 9, error="Traceback"),
     ran("inner", "llm", "ask", 4, 5, outputs=counted(50, 5)),
     ran("read", "tool", "ask", 5, 6),
