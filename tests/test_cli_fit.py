@@ -25,12 +25,13 @@ def folder(tmp_path_factory):
     runs = simulated_traces(Star(), params, runs=3, tasks=8, steps=6, key=jax.random.key(0))
     write_traces(runs, path / "runs.jsonl")
     (path / "empty.jsonl").write_text("")
+    (path / "fit.toml").write_text("[fit]\nstarts = 50\nfolds = 2\ncut = 4\ndraws = 100\n")
     return path
 
 
 @pytest.fixture(scope="module")
 def said(folder):
-    return run("fit", "runs.jsonl", *FAST, "--cut", 4, "--out", "one.zarr", cwd=folder)
+    return run("fit", "runs.jsonl", "--config", "fit.toml", *FAST[:2], "--out", "one.zarr", cwd=folder)
 
 
 def test_a_fit_says_what_it_found_and_where_it_is(folder, said):
@@ -75,6 +76,8 @@ def test_fits_are_compared(folder, said):
         (("fit", "runs.jsonl", "--free", "evidence:2-8"), "as in evidence:2..8@orchestrator"),
         (("fit", "runs.jsonl", "--set", "evidence=much"), "as in context_window=128"),
         (("fit", "runs.jsonl", "--tie", "evidence=x*focus_rate"), "as in reasoning_tokens=0.5"),
+        (("fit", "runs.jsonl", "--config", "none.toml"), "The file none.toml does not exist"),
+        (("fit", "runs.jsonl", "--config", "fit.toml", "--model", "sta"), "the command line: 'sta' is not a"),
         (("fit", "runs.jsonl", "--folds", 9, *FAST[:2]), "8 tasks cannot be held out in 9 folds"),
         (("fit", "runs.jsonl", "--set", "evidence=-1"), "evidence = -1 is outside"),
         (("compare", "runs.jsonl"), "runs.jsonl"),

@@ -10,8 +10,8 @@ import pytest
 import star_mpmath
 from systems import DEFAULTS
 
-from entropyjax.models import Star
-from entropyjax.params import cast, replace
+from entropyjax.models import MODELS, Star
+from entropyjax.params import ParameterError, cast, replace
 from entropyjax.results import Criterion, Optimum
 from entropyjax.solve import Grid
 from entropyjax.stability import (
@@ -290,3 +290,13 @@ class _Coded:
 
     def __init__(self, value):
         self.value = value
+
+
+@pytest.mark.parametrize("function", [critical_window, critical_agents, cusps])
+@pytest.mark.parametrize("name", ["balance", "damped", "constant"])
+def test_parameters_of_models_that_do_not_choose_are_refused(function, name):
+    params = MODELS.get(name)().params()
+    with pytest.raises(ParameterError, match=rf"{function.__name__} needs the .* and {type(params).__name__} has no "):
+        function(params)
+    with pytest.raises(ParameterError, match=r"take those of a star, as Star\(\).params\(\)."):
+        jax.vmap(function)(jax.tree.map(lambda leaf: jnp.full(2, leaf), params))

@@ -1,10 +1,12 @@
 """The commands that fit models to recorded runs, and compare fits."""
 
+import dataclasses
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from entropyjax.cli import options
 from entropyjax.cli.report import report
@@ -54,13 +56,14 @@ def parse_fixed(context: click.Context, option: click.Parameter, texts: tuple[st
 
 def parse_ties(context: click.Context, option: click.Parameter, texts: tuple[str, ...]) -> dict[str, Any]:
     """Turn NAME=FACTOR*OTHER into ties."""
+    from entropyjax.io.config.fits import tie_of
+
     del context
     out = {}
     for text in texts:
         name, _, rest = text.partition("=")
-        factor, star, other = rest.partition("*")
         try:
-            out[name] = (other, float(factor)) if star else (rest, 1.0)
+            out[name] = tie_of(rest)
         except ValueError:
             raise click.BadParameter(
                 f"{text} is not NAME=FACTOR*OTHER, as in reasoning_tokens=0.5*executor_tokens.", param=option
@@ -71,6 +74,7 @@ def parse_ties(context: click.Context, option: click.Parameter, texts: tuple[str
 def specified(command: Any) -> Any:
     """Add the options that say what is fitted; the command gets them as keyword arguments of `spec_of`."""
     wrappers = (
+        click.option("--config", type=options.PATH, help="TOML file that says what is fitted; options win over it."),
         click.option("--model", default="star", show_default=True, help="What is fitted; see the command models."),
         click.option(
             "--free",
@@ -135,12 +139,27 @@ def specified(command: Any) -> Any:
     return command
 
 
-def spec_of(observe: str | None, **values: Any) -> Any:
-    """Return the specification that the options describe."""
+def spec_of(config: Path | None, observe: str | None, **values: Any) -> Any:
+    """Return the specification that the options describe, over that of a file."""
     from entropyjax.jobs.fit import FitSpec
+    from entropyjax.jobs.fit_spec import read_fit_spec
 
-    names = tuple(name.strip() for name in observe.split(",")) if observe else ()
-    return FitSpec(observe=names, **values)
+    values["observe"] = tuple(name.strip() for name in observe.split(",")) if observe else ()
+    return FitSpec(**values) if config is None else read_fit_spec(config, _over(values), "the command line")
+
+
+def _over(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the options that were given, as tables of a file."""
+    source = click.get_current_context().get_parameter_source
+    given = {name: value for name, value in values.items() if source(name) is ParameterSource.COMMANDLINE}
+    free, fixed, ties = given.pop("free", ()), given.pop("fixed", {}), given.pop("ties", {})
+    named = ((one.name, dataclasses.asdict(one)) for one in free)
+    return {
+        "fit": given,
+        "free": {name: {key: one[key] for key in one if key != "name"} for name, one in named},
+        "fixed": fixed,
+        "ties": {name: f"{factor!r}*{other}" for name, (other, factor) in ties.items()},
+    }
 
 
 @click.command()

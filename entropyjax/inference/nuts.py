@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from entropyjax.inference.diagnostics import Diagnostics, diagnose
-from entropyjax.inference.errors import InferenceError
+from entropyjax.inference.errors import InferenceError, refuse_composite
 from entropyjax.inference.fisher import checked_curvature
 from entropyjax.inference.fit import Fit
 from entropyjax.inference.godambe import variability
@@ -41,7 +41,8 @@ def nuts(
     **Arguments:**
 
     - `draws`: of all chains together, behind `warmup` of each.
-    - `adjust`: raise a composite likelihood to the power of `power`; without it a composite one is refused.
+    - `adjust`: raise a composite likelihood to the power of `power`, as `posterior_of` has it done; without it a
+      composite one is refused.
 
     **Raises:** `InferenceError` without numpyro, for a composite likelihood that is not adjusted, a curvature at the
     maximum that is not positive, fewer than two chains, or if R-hat passes 1.05.
@@ -54,11 +55,7 @@ def nuts(
         )
     weight = 1.0
     if fit.problem.composite:
-        if not adjust:
-            raise InferenceError(
-                "The likelihood is a composite one, whose posterior is too sure; take the posterior 'godambe', or let "
-                "NUTS adjust its power."
-            )
+        refuse_composite(not adjust)
         weight = power(fit)
     covariance = np.linalg.inv(checked_curvature(fit))
     if progress is not None:

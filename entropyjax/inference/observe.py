@@ -6,6 +6,7 @@ from entropyjax.inference.course import one_gap
 from entropyjax.inference.effect import SPREAD
 from entropyjax.inference.errors import InferenceError
 from entropyjax.inference.parameters import Free
+from entropyjax.inference.problem import parameters
 from entropyjax.inference.terms import (
     AbstractTerm,
     Agreement,
@@ -17,7 +18,7 @@ from entropyjax.inference.terms import (
 )
 from entropyjax.inference.units import Units
 from entropyjax.models import AbstractModel
-from entropyjax.params import OrchestratorParams, nearest
+from entropyjax.params import OrchestratorParams, Parameter, nearest
 from entropyjax.records import TraceSet
 
 Make = Callable[[TraceSet, Units, int | None], AbstractTerm | None]
@@ -32,6 +33,18 @@ OBSERVATIONS: Mapping[str, Make] = {
     Completions.name: lambda traces, units, free: Completions.of(traces, units),
 }
 """What makes the rows of each kind of observation."""
+
+
+TERMS: tuple[type[AbstractTerm], ...] = (Agreement, Dispatches, LogProbabilities, Entropies, Tokens, Completions)
+"""The kinds of observation."""
+
+
+def all_parameters(model: AbstractModel, names: Sequence[str] = ()) -> dict[str, Parameter]:
+    """Return what parameters a fit to observations of these names can have; of any where none are named."""
+    out = parameters(model, ())
+    for term in TERMS:
+        out |= term.parameters if term.name in names or not names else {}
+    return out
 
 
 def observe(

@@ -1,7 +1,7 @@
 """Which parameters a fit frees, shares, ties and pools, and the vector that stands for them."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -15,6 +15,9 @@ from entropyjax.inference.units import Conditions
 from entropyjax.params import Parameter, nearest
 
 By = Literal["system", "orchestrator", "roster", "condition"]
+
+Group = Literal["free", "fixed", "ties"]
+"""What a fit may do with a parameter."""
 
 SPREAD_PRIOR = (-1.3, 1.03)
 """Mean and standard deviation of ln of the spread of a pooled parameter between its groups, on the unconstrained scale.
@@ -164,16 +167,28 @@ def layout(
 def _check_names(specs: Mapping[str, Parameter], free: Sequence[Free], fixed: Any, ties: Any) -> None:
     if not free:
         raise InferenceError("Nothing is free; name at least one parameter to fit.")
-    named = [one.name for one in free] + list(fixed) + list(ties)
-    for name in [*named, *(source for source, _ in ties.values())]:
+    for _, _, sentence in misnamed(specs, [one.name for one in free], fixed, ties):
+        raise InferenceError(sentence)
+
+
+def misnamed(
+    specs: Mapping[str, Parameter], free: Sequence[str], fixed: Iterable[str], ties: Mapping[str, tuple[str, float]]
+) -> Iterator[tuple[Group, str, str]]:
+    """Yield the group, the name and a sentence for each parameter that is not known, named twice or tied to a tie."""
+    groups: tuple[tuple[Group, Iterable[str]], ...] = (("free", free), ("fixed", fixed), ("ties", ties))
+    named: list[tuple[Group, str]] = [(group, name) for group, names in groups for name in names]
+    sources: list[tuple[Group, str, str]] = [("ties", name, source) for name, (source, _) in ties.items()]
+    said: list[tuple[Group, str, str]] = [(group, name, name) for group, name in named]
+    for group, key, name in said + sources:
         if name not in specs:
-            raise InferenceError(f"'{name}' is not a parameter of this fit; {nearest(name, specs)}")
-    for name in named:
-        if named.count(name) > 1:
-            raise InferenceError(f"{name} is named twice among the free, fixed and tied parameters; name it once.")
-    for name, (source, _) in ties.items():
+            yield group, key, f"'{name}' is not a parameter of this fit; {nearest(name, specs)}"
+    names = [name for _, name in named]
+    for place, (group, name) in enumerate(named):
+        if name in names[:place]:
+            yield group, name, f"{name} is named twice among the free, fixed and tied parameters; name it once."
+    for group, name, source in sources:
         if source in ties:
-            raise InferenceError(f"{name} follows {source}, which follows another; tie both to the same one.")
+            yield group, name, f"{name} follows {source}, which follows another; tie both to the same one."
 
 
 def _fixed(spec: Parameter, value: Any, conditions: Conditions) -> np.ndarray:

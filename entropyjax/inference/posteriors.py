@@ -37,10 +37,6 @@ def posterior_of(
         return bootstrap_fit(fit, draws, seed, progress=progress)
     if method == "nuts":
         return nuts(fit, draws, seed, adjust=True, progress=progress).posterior
-    if method == "smc" and fit.problem.composite:
-        raise InferenceError(
-            "The likelihood is a composite one, whose posterior is too sure; take the posterior 'godambe', or 'nuts'."
-        )
     if method == "smc":
         return smc(fit.problem, draws, seed).posterior
     raise InferenceError(f"'{method}' is not a method of the posterior; {nearest(method, METHODS)}")

@@ -9,7 +9,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
-from entropyjax.inference.errors import InferenceError
+from entropyjax.inference.errors import InferenceError, refuse_composite
 from entropyjax.inference.posterior import Posterior
 from entropyjax.inference.problem import Problem
 
@@ -53,8 +53,10 @@ def smc(problem: Problem, draws: int = 1000, seed: int = 0) -> Sampled:
     half of the particles effective; after each they are drawn again by their weights and moved by random-walk
     Metropolis steps of their own covariance (Del Moral, Doucet and Jasra, J. R. Stat. Soc. B 68, 2006).
 
-    **Raises:** `InferenceError` if the likelihood is not finite over most of the prior, or the sampler gets stuck.
+    **Raises:** `InferenceError` for a composite likelihood, if it is not finite over most of the prior, or if the
+    sampler gets stuck.
     """
+    refuse_composite(problem.composite)
     key = jax.random.key(seed)
     dtype = jnp.result_type(float)
     scores = jax.random.normal(jax.random.fold_in(key, 0), (draws, problem.layout.size), dtype)

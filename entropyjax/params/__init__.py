@@ -13,6 +13,7 @@ from entropyjax.params.support import Support as Support
 from entropyjax.params.values import (
     ParameterError as ParameterError,
     cast as cast,
+    check_has as check_has,
     check_value as check_value,
     get as get,
     make as make,

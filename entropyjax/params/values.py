@@ -36,6 +36,17 @@ def check_value(cls: type[AbstractParams], name: str, value: Any) -> None:
             )
 
 
+def check_has(params: Any, cls: type[AbstractParams], what: str) -> None:
+    """Raise `ParameterError` unless `params` has every parameter of `cls`, which `what` is of."""
+    missing = [name for name in cls.specs() if not hasattr(params, name)]
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise ParameterError(
+            f"{what} needs the parameters of an orchestrator, and {type(params).__name__} has no {missing[0]}{more}; "
+            "take those of a star, as Star().params()."
+        )
+
+
 def _unit(unit: str) -> str:
     return "" if unit == "-" else f"{unit} "
 

@@ -7,7 +7,7 @@ import numpy as np
 from jax import lax
 
 from entropyjax.models import context as ctx
-from entropyjax.params import cast, replace
+from entropyjax.params import OrchestratorParams, cast, check_has, replace
 from entropyjax.results import Criterion, describe
 from entropyjax.stability.folds import agents_slice, last_fold, window_slice
 from entropyjax.stability.margin import margin_window
@@ -40,7 +40,10 @@ def critical_window(params: Any, n_agents: Any = None, *, branch: Branch = "focu
     - `n_agents`: N, by default that of `params`.
     - `branch`: "collapsed" for the other fold: below it the collapsed fixed point exists, and keeps who is there.
     - `dtype`: floating type, by default JAX's own.
+
+    **Raises:** `ParameterError` for the parameters of a model that does not choose, as reduced models.
     """
+    check_has(params, OrchestratorParams, "critical_window")
     params = _prepared(params, {"n_agents": n_agents}, dtype)
     safe, forgets = _forgetful(params)
     still = lax.stop_gradient(safe)
@@ -71,7 +74,10 @@ def critical_agents(params: Any, window: Any = None, *, branch: Branch = "focuse
     - `window`: W in ktok, by default that of `params`.
     - `branch`: "collapsed" for the other fold: above it the collapsed fixed point exists, and keeps who is there.
     - `dtype`: floating type, by default JAX's own.
+
+    **Raises:** `ParameterError` for the parameters of a model that does not choose, as reduced models.
     """
+    check_has(params, OrchestratorParams, "critical_agents")
     params = _prepared(params, {"context_window": window}, dtype)
     safe, forgets = _forgetful(params)
     still = lax.stop_gradient(safe)

@@ -8,7 +8,7 @@ import numpy as np
 from jax import lax
 
 from entropyjax.models import context as ctx
-from entropyjax.params import cast, replace
+from entropyjax.params import OrchestratorParams, cast, check_has, replace
 from entropyjax.stability.folds import along, last_dip, window_slice
 from entropyjax.stability.resting import log_window, resting_evidence
 
@@ -39,7 +39,10 @@ def cusps(params: Any, *, slots: int = 4, dtype: Any = None) -> Cusps:
     that of the implicit function theorem.
 
     **Arguments:** `slots`: room for cusps; `dtype`: floating type, by default JAX's own.
+
+    **Raises:** `ParameterError` for the parameters of a model that does not choose, as reduced models.
     """
+    check_has(params, OrchestratorParams, "cusps")
     params = cast(params, jnp.result_type(float) if dtype is None else jnp.dtype(dtype))
     still = lax.stop_gradient(params)
     top = resting_evidence(still)

@@ -1,5 +1,6 @@
 """Values of logs, checked: what they must be is said in a sentence."""
 
+import datetime
 from typing import Any
 
 _LARGEST = 2**31 - 1
@@ -51,3 +52,11 @@ def flag(value: Any, name: str) -> bool | None:
     if value is None or isinstance(value, bool):
         return value
     raise TypeError(f"{name} is {value!r}, and true, false or null was expected")
+
+
+def moment(value: Any, name: str) -> float:
+    """Return seconds since 1970 from a time in ISO 8601; one without a zone counts as UTC."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is {value!r}, and a time was expected")
+    found = datetime.datetime.fromisoformat(value)
+    return (found if found.tzinfo else found.replace(tzinfo=datetime.UTC)).timestamp()

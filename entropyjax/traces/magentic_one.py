@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from entropyjax.traces.documents import json_documents
 from entropyjax.traces.fields import fields, flag, listed, named, whole
+from entropyjax.traces.heads import first_fields
 from entropyjax.traces.problems import Problems
 from entropyjax.traces.read import AbstractFormat, register
 from entropyjax.traces.runs import RunRecord, StepRecord
@@ -33,7 +34,7 @@ class MagenticOne(AbstractFormat):
 
     @classmethod
     def sniff(cls, head: str) -> bool:
-        return head.lstrip().startswith(("{", "[")) and '"history"' in head and '"Orchestrator (' in head
+        return "history" in first_fields(head) and '"Orchestrator (' in head
 
     @classmethod
     def read(cls, path: Path, problems: Problems) -> Iterator[RunRecord]:

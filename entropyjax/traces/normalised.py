@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from entropyjax.traces.fields import count, flag, listed, whole
+from entropyjax.traces.heads import first_fields
 from entropyjax.traces.problems import Problems
 from entropyjax.traces.read import AbstractFormat, json_lines, register
 from entropyjax.traces.runs import RunRecord, StepRecord
@@ -19,8 +20,8 @@ class Normalised(AbstractFormat):
 
     @classmethod
     def sniff(cls, head: str) -> bool:
-        start = "".join(head[:4096].split())
-        return start.startswith("{") and '"run_id":' in start and ('"steps":' in head or '"roster":' in start)
+        found = first_fields(head)
+        return head.lstrip().startswith("{") and "run_id" in found and not found.isdisjoint(("steps", "roster"))
 
     @classmethod
     def read(cls, path: Path, problems: Problems) -> Iterator[RunRecord]:

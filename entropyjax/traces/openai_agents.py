@@ -1,12 +1,11 @@
 """Traces of the OpenAI Agents SDK, as its `export()` gives them."""
 
-import datetime
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 from entropyjax.traces.documents import json_documents
-from entropyjax.traces.fields import count, fields, flag, listed, named, whole
+from entropyjax.traces.fields import count, fields, flag, listed, moment, named, whole
 from entropyjax.traces.problems import Problems
 from entropyjax.traces.read import AbstractFormat, register
 from entropyjax.traces.runs import RunRecord
@@ -107,28 +106,20 @@ def _span(item: dict[str, Any]) -> Span:
     usage = fields(data.get("usage") or {}, "usage")
     details = fields(usage.get("output_tokens_details") or usage.get("completion_tokens_details") or {}, "details")
     trace, parent = named(item["trace_id"], "trace_id"), item.get("parent_id")
-    start = _time(item["started_at"], "started_at")
+    start = moment(item["started_at"], "started_at")
     return Span(
         key=(trace, named(item["id"], "id")),
         parent=(trace, str(parent)) if parent else None,
         kind=kind,
         name=str(data.get("name") or data.get("to_agent") or ""),
         start=start,
-        end=_time(item["ended_at"], "ended_at") if item.get("ended_at") else start,
+        end=moment(item["ended_at"], "ended_at") if item.get("ended_at") else start,
         input=count(usage.get("input_tokens", usage.get("prompt_tokens")), "input_tokens"),
         output=count(usage.get("output_tokens", usage.get("completion_tokens")), "output_tokens"),
         reasoning=count(details.get("reasoning_tokens"), "reasoning_tokens"),
         error=bool(item.get("error")),
         model=str(data["model"]) if data.get("model") else None,
     )
-
-
-def _time(value: Any, name: str) -> float:
-    """Return seconds since 1970; a time without a zone counts as UTC."""
-    if not isinstance(value, str):
-        raise TypeError(f"{name} is {value!r}, and a time was expected")
-    found = datetime.datetime.fromisoformat(value)
-    return (found if found.tzinfo else found.replace(tzinfo=datetime.UTC)).timestamp()
 
 
 def _run(name: str, group: _Group) -> RunRecord:

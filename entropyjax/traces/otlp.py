@@ -2,22 +2,17 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 from entropyjax.traces.documents import json_documents
 from entropyjax.traces.fields import count, fields, flag, listed, named, whole
+from entropyjax.traces.gather import Gathered
 from entropyjax.traces.genai import kind_of, said
+from entropyjax.traces.heads import first_fields
 from entropyjax.traces.problems import Problems
 from entropyjax.traces.read import AbstractFormat, register
 from entropyjax.traces.runs import RunRecord
-from entropyjax.traces.spans import Key, Kind, Span, Tree
-
-
-class _Trace(NamedTuple):
-    """What the spans of a trace say of its run: each is the earliest span's that says it, with that span's start."""
-
-    said: dict[str, tuple[int, Any]]
-    spans: dict[Key, Span]
+from entropyjax.traces.spans import Kind, Span
 
 
 @register("otlp")
@@ -40,27 +35,23 @@ class Otlp(AbstractFormat):
 
     @classmethod
     def sniff(cls, head: str) -> bool:
-        start = head[:4096].lstrip()
-        return start.startswith(("{", "[")) and any(f'"{name}"' in start for name in _DOCUMENTS)
+        return not first_fields(head).isdisjoint(_DOCUMENTS)
 
     @classmethod
     def read(cls, path: Path, problems: Problems) -> Iterator[RunRecord]:
-        traces: dict[str, _Trace] = {}
+        found = Gathered()
         for line, document in json_documents(path, problems):
             try:
-                _document(path, line, document, problems, traces)
+                _document(path, line, document, problems, found)
             except (KeyError, TypeError, ValueError, OverflowError) as error:
                 problems.skip(path, line, f"this is no OTLP document: {error}.")
-        for run, members in _conversations(traces).items():
-            found = _run(run, members)
-            if found is not None:
-                yield found
+        yield from found.runs()
 
 
 _DOCUMENTS = ("resourceSpans", "resourceMetrics", "resourceLogs")
 
 
-def _document(path: Path, line: int, document: Any, problems: Problems, traces: dict[str, _Trace]) -> None:
+def _document(path: Path, line: int, document: Any, problems: Problems, found: Gathered) -> None:
     if "resourceSpans" not in document and any(name in document for name in _DOCUMENTS):
         return
     number = 0
@@ -72,14 +63,14 @@ def _document(path: Path, line: int, document: Any, problems: Problems, traces: 
             for one in listed(fields(scope, "a scope").get("spans", []), "spans"):
                 problems.count()
                 try:
-                    _span(one, system, traces)
+                    _span(one, system, found)
                 except (KeyError, TypeError, ValueError, OverflowError) as error:
                     missing = f"{error} is missing" if isinstance(error, KeyError) else error
                     problems.skip(path, line, f"span {number} cannot be read: {missing}.")
                 number += 1
 
 
-def _span(one: Any, system: Any, traces: dict[str, _Trace]) -> None:
+def _span(one: Any, system: Any, found: Gathered) -> None:
     trace = named(fields(one, "the span")["traceId"], "traceId")
     has = _attributes(one)
     kind, start, parent = kind_of(has), int(one["startTimeUnixNano"]), one.get("parentSpanId")
@@ -105,9 +96,8 @@ def _span(one: Any, system: Any, traces: dict[str, _Trace]) -> None:
         "trial": whole(said(has, "trial"), "entropyjax.trial"),
         "success": flag(said(has, "success"), "entropyjax.success"),
     }
-    found = traces.setdefault(trace, _Trace({}, {}))
-    found.spans[span.key] = span
-    _hear(found.said, {name: (start, value) for name, value in words.items() if value is not None})
+    found.add(span)
+    found.hear(trace, start, words)
 
 
 def _name(one: dict[str, Any], kind: Kind, has: Mapping[str, Any]) -> str:
@@ -118,39 +108,6 @@ def _name(one: dict[str, Any], kind: Kind, has: Mapping[str, Any]) -> str:
     if label is None:
         label = str(one.get("name") or "").removeprefix(f"{said(has, 'operation')} ")
     return named(label, "its name")
-
-
-def _hear(known: dict[str, tuple[int, Any]], words: Mapping[str, tuple[int, Any]]) -> None:
-    """Keep what was said first."""
-    known |= {name: word for name, word in words.items() if name not in known or word[0] < known[name][0]}
-
-
-def _conversations(traces: Mapping[str, _Trace]) -> dict[str, list[_Trace]]:
-    out: dict[str, list[_Trace]] = {}
-    for trace, found in traces.items():
-        out.setdefault(str(found.said.get("conversation", (0, trace))[1]), []).append(found)
-    return out
-
-
-def _run(run: str, members: list[_Trace]) -> RunRecord | None:
-    tree = Tree(span for one in members for span in one.spans.values())
-    if not tree.called:
-        return None
-    _, orchestrator = tree.orchestrator()
-    models = [chat.model for chat in tree.chats(orchestrator) if chat.model]
-    words: dict[str, tuple[int, Any]] = {}
-    for one in members:
-        _hear(words, one.said)
-    has = {name: value for name, (_, value) in words.items()}
-    return RunRecord(
-        run_id=run,
-        task=str(has.get("task", run)),
-        system=str(has.get("system", "unnamed")),
-        orchestrator=models[0] if models else "unnamed",
-        steps=tree.steps(orchestrator),
-        trial=has.get("trial"),
-        success=has.get("success"),
-    )
 
 
 def _attributes(owner: Any) -> dict[str, Any]:

@@ -55,6 +55,7 @@ class Tree:
     def __init__(self, spans: Iterable[Span]):
         self._by_key = {span.key: span for span in sorted(spans, key=lambda span: (span.start, span.end))}
         self.callers = {span.key: self._above(span, _CALLERS) for span in self._by_key.values()}
+        self.chatting = {self.callers[span.key] for span in self._by_key.values() if span.kind is Kind.CHAT}
         self.called: dict[Key | None, list[Span]] = {}
         for span in self._by_key.values():
             if span.kind in _CALLERS:
@@ -75,8 +76,9 @@ class Tree:
         """Return the orchestrator's name and its spans.
 
         It is the agent, or the workflow, of the earliest span without a caller that called anything; a workflow that
-        called one agent only is passed over for that agent. Every span without a caller that has the orchestrator's
-        name is a turn of it. Without such a span it is the application, which has no name and is the caller `None`.
+        called one agent only is passed over for that agent, and so is an agent that never chats for one that does.
+        Every span without a caller that has the orchestrator's name is a turn of it. Without such a span it is the
+        application, which has no name and is the caller `None`.
         """
         roots = list(self._agents(None))
         first = next((root for root in roots if self.called.get(root.key)), None)
@@ -88,7 +90,8 @@ class Tree:
         for span in self.called.get(caller, []):
             below = self.called.get(span.key, [])
             one = len({each.name for each in below}) == 1 and any(self.called.get(each.key) for each in below)
-            if span.kind is Kind.WORKFLOW and one and below[0].kind is not Kind.TOOL:
+            mute = span.key not in self.chatting and any(each.key in self.chatting for each in below)
+            if (span.kind is Kind.WORKFLOW or mute) and one and below[0].kind is not Kind.TOOL:
                 yield from self._agents(span.key)
             elif span.kind is not Kind.TOOL:
                 yield span

@@ -11,9 +11,12 @@ from entropyjax.inference import InferenceError
 from entropyjax.inference.smc import smc
 
 
-def problem_of(log_likelihood, size):
+def problem_of(log_likelihood, size, composite=False):
     return types.SimpleNamespace(
-        layout=types.SimpleNamespace(size=size), log_likelihoods=lambda z: log_likelihood(z)[None], compiled={}
+        layout=types.SimpleNamespace(size=size),
+        log_likelihoods=lambda z: log_likelihood(z)[None],
+        composite=composite,
+        compiled={},
     )
 
 
@@ -53,3 +56,10 @@ def test_two_modes_keep_their_shares():
 def test_a_likelihood_that_is_hardly_anywhere_finite_is_refused():
     with pytest.raises(InferenceError, match="not finite over most of the prior"):
         smc(problem_of(lambda z: jnp.where(z[0] > 3.0, 0.0, jnp.nan), 1), 100)
+
+
+def test_a_composite_likelihood_is_refused_before_anything_compiles():
+    lone = problem_of(lambda z: 0.0 * z[0], 1, composite=True)
+    with pytest.raises(InferenceError, match="a composite one, whose posterior is too sure; take the posterior 'god"):
+        smc(lone, 100)
+    assert lone.compiled == {}

@@ -5,7 +5,7 @@ import json
 
 import pytest
 from hypothesis import given, settings, strategies as st
-from trace_samples import SAMPLES
+from trace_samples import SAMPLES, sniffed
 
 from entropyjax.traces import FORMATS, Problems, TraceError, read_traces
 
@@ -21,7 +21,19 @@ def test_a_sample_is_of_one_format_however_it_is_written(name):
         documents = [json.loads(line) for line in texts[0].splitlines()]
         texts.append("\n" + "".join(json.dumps(one, separators=(",", ":")) + "\n" for one in documents))
     for text in texts:
-        assert [known for known in FORMATS if FORMATS.get(known).sniff(text[: 1 << 16])] == [name]
+        assert sniffed(text) == [name]
+
+
+def test_long_texts_before_what_tells_a_format_hide_nothing():
+    text = '"' + '\\"run_id\\": [{' * 10**4
+    heads = {
+        "langsmith": '{"id": "a", "name": "b", "start_time": "2026", "inputs": {"input": ' + text,
+        "langfuse": '{"trace": {"id": "a", "projectId": "b", "input": ' + text,
+        "inspect": '{"version": 2, "status": "success", "eval": {"run_id": "a"}, "plan": {"steps": [' + text,
+        "normalised": '{"run_id": "a", "task_id": "b", "roster": [], "steps": [{"agent": ' + text,
+    }
+    for name, head in heads.items():
+        assert sniffed(head) == [name]
 
 
 ODD = st.sampled_from([None, True, -1, 10**400, 2.5, float("nan"), "", "x", "9" * 5000, [], [[]], {}, {"a": 1}])

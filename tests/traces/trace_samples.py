@@ -2,6 +2,8 @@
 
 import json
 
+from entropyjax.traces import FORMATS
+
 TRACE = "5b8efff798038103d269b633813fc60c"
 
 
@@ -160,11 +162,123 @@ TRAJECTORY = {
 }
 
 
+def ran(key, kind, parent, start, end=None, *, error=None, name=None, outputs=None, **values):
+    """A record of LangSmith, as its API gives it."""
+    times = {"start_time": f"2026-01-01T00:00:{start:02d}.000000", "end_time": end and f"2026-01-01T00:00:{end:02d}"}
+    ids = {"id": key, "trace_id": "t1", "parent_run_id": parent, "dotted_order": key}
+    return {**ids, "name": name or key, "run_type": kind, **times, "error": error, "outputs": outputs, **values}
+
+
+def counted(size, out, reasoning=0):
+    details = {"output_token_details": {"reasoning": reasoning}}
+    return {"usage_metadata": {"input_tokens": size, "output_tokens": out, "total_tokens": size + out, **details}}
+
+
+ABOUT = {"metadata": {"thread_id": "talk", "trial": 2, "success": True}}
+NAMED = {"metadata": {"ls_model_name": "m"}}
+BEGUN = ran("root", "chain", None, 0, name="graph", extra=ABOUT, reference_example_id="k", session_name="desk")
+LANGSMITH = [
+    {name: value for name, value in BEGUN.items() if name not in ("end_time", "outputs", "error")},
+    ran("node", "chain", "root", 1, 20, name="agent"),
+    ran("c1", "llm", "node", 1, 2, extra=NAMED, outputs={"generations": [[]]} | counted(800, 30, 6)),
+    ran("find", "tool", "node", 3, 4, extra={"metadata": {"success": "yes", "task": 3}}),
+    ran("ask", "tool", "node", 3, 9, error="Traceback"),
+    ran("inner", "llm", "ask", 4, 5, outputs=counted(50, 5)),
+    ran("read", "tool", "ask", 5, 6),
+    ran("c2", "llm", "node", 10, 11, prompt_tokens=1000, completion_tokens=40),
+    ran("docs", "retriever", "node", 11, 12),
+    ran("pay", "tool", "node", 12, 13, status="success"),
+    {"id": "root", "trace_id": "t1", "dotted_order": "root", "end_time": "2026-01-01T00:00:30", "error": None},
+]
+
+
+def observed(key, kind, parent, start, end, **values):
+    """An observation of Langfuse."""
+    times = {"startTime": f"2026-01-01T00:00:{start:02d}.000Z", "endTime": f"2026-01-01T00:00:{end:02d}.000Z"}
+    ids = {"id": key, "traceId": "t1", "projectId": "p", "type": kind, "parentObservationId": parent}
+    return {**ids, **times, "name": key, "level": "DEFAULT", "usageDetails": {}, "model": None, **values}
+
+
+CACHED = {"input": 500, "input_cache_read": 300, "output": 24, "output_reasoning": 6, "total": 830}
+LANGFUSE = {
+    "trace": {
+        "id": "t1",
+        "projectId": "p",
+        "name": "desk",
+        "sessionId": None,
+        "metadata": json.dumps({"task": "k", "trial": 2}),
+        "scores": [{"name": "toxicity", "value": 0.1}, {"name": "success", "value": 1, "dataType": "BOOLEAN"}],
+    },
+    "observations": [
+        observed("workflow", "AGENT", None, 0, 30),
+        observed("boss", "AGENT", "workflow", 1, 30),
+        observed("late", "TOOL", "boss", 15, 16),
+        observed("c1", "GENERATION", "boss", 1, 2, model="m", usageDetails=CACHED),
+        observed("node", "SPAN", "boss", 3, 9),
+        observed("find", "TOOL", "node", 3, 4),
+        observed("coder", "AGENT", "node", 3, 9, level="ERROR"),
+        observed("inner", "GENERATION", "coder", 4, 5, usageDetails={"input": 50, "output": 5}),
+        observed("compile", "TOOL", "coder", 5, 6),
+        observed("c2", "GENERATION", "boss", 10, 11, usageDetails={"input": 1000, "output": 40}),
+        observed("docs", "RETRIEVER", "boss", 11, 12),
+    ],
+}
+
+
+def called(key, *tools, out=10, size=0, cached=0):
+    """A message of the assistant in an Inspect log, and the event of the model that gave it."""
+    calls = [{"id": f"call_{key}_{place}", "function": name, "arguments": {}} for place, name in enumerate(tools)]
+    message = {"id": key, "role": "assistant", "content": "", "source": "generate", "tool_calls": calls or None}
+    usage = {"input_tokens": size, "output_tokens": out, "total_tokens": size + cached + out, "reasoning_tokens": 4}
+    output = {"model": "m", "choices": [{"message": message, "stop_reason": "stop"}], "usage": usage}
+    offers = [{"name": "find", "parameters": {}}, {"name": "ask", "parameters": {}}, {"name": "pay", "parameters": {}}]
+    return message, {"event": "model", "model": "m", "input": [], "tools": offers, "output": output}
+
+
+def answered(key, error=None):
+    return {"role": "tool", "content": "x", "tool_call_id": key, "function": "?", "error": error}
+
+
+FIRST, SECOND, LAST = (
+    called("m1", "find", "ask", size=500, cached=300),
+    called("m2", "pay", size=1000, out=40),
+    called("m3", size=1100, out=5),
+)
+NESTED = called("n1", "read", size=50)
+SAMPLE = {
+    "id": 7,
+    "epoch": 2,
+    "input": "?",
+    "target": "",
+    "messages": [
+        {"id": "u1", "role": "user", "content": "?", "source": "input"},
+        FIRST[0],
+        answered("call_m1_0"),
+        answered("call_m1_1", {"type": "timeout", "message": "x"}),
+        SECOND[0],
+        answered("call_m2_0"),
+        LAST[0],
+    ],
+    "scores": {"words": {"value": {"a": 1}}, "includes": {"value": "C", "answer": "x"}},
+    "events": [FIRST[1], {"event": "tool", "function": "ask"}, NESTED[1], SECOND[1], LAST[1]],
+}
+INSPECT = {
+    "version": 2,
+    "status": "success",
+    "eval": {"eval_id": "e", "run_id": "r", "task": "desk", "task_id": "i", "model": "m", "config": {}},
+    "plan": {"name": "plan", "steps": [{"solver": "generate", "params": {}}]},
+    "samples": [SAMPLE, SAMPLE | {"epoch": 1, "scores": {"includes": {"value": "I"}}, "events": None}],
+}
+
+
 def lines(*objects):
     return "".join(json.dumps(one) + "\n" for one in objects)
 
 
 SAMPLES = {
+    "inspect": lines(INSPECT),
+    "langfuse": lines(LANGFUSE),
+    "langsmith": lines(*LANGSMITH),
     "magentic_one": lines(TEAM),
     "normalised": lines(NORMALISED, NORMALISED | {"run_id": "q"}),
     "openai_agents": lines(*SDK),
@@ -172,6 +286,11 @@ SAMPLES = {
     "table": TABLE,
     "workflow": lines(TRAJECTORY, TRAJECTORY | {"trial": 1}),
 }
+
+
+def sniffed(text):
+    """The formats that say that a text is theirs."""
+    return [known for known in FORMATS if FORMATS.get(known).sniff(text[: 1 << 16])]
 
 
 def written(folder, *lines, name="spans.jsonl"):

@@ -12,18 +12,18 @@ from entropyjax.io.config.errors import Location
 from entropyjax.io.config.tables import Tables
 
 
-def table_at(location: Location) -> type[BaseModel] | None:
-    """Return the class of the table at `location`, if it has fixed keys."""
-    here: Any = Tables
+def table_at(location: Location, root: type[BaseModel] = Tables) -> type[BaseModel] | None:
+    """Return the class of the table at `location` of a file of the form `root`, if it has fixed keys."""
+    here: Any = root
     for part in location:
         here = _step(here, part)
-    here = _unwrapped(here)
+    here = unwrapped(here)
     return here if inspect.isclass(here) and issubclass(here, BaseModel) else None
 
 
-def field_at(location: Location) -> FieldInfo | None:
+def field_at(location: Location, root: type[BaseModel] = Tables) -> FieldInfo | None:
     """Return the field at `location`, if it is one of a table with fixed keys."""
-    table = table_at(location[:-1]) if location else None
+    table = table_at(location[:-1], root) if location else None
     return table.model_fields.get(str(location[-1])) if table else None
 
 
@@ -55,11 +55,11 @@ def tags(location: Location) -> list[str]:
     here: Any = Tables
     for part in location:
         here = _step(here, part)
-    return [str(_tag(member)) for member in typing.get_args(_unwrapped(here))]
+    return [str(_tag(member)) for member in typing.get_args(unwrapped(here))]
 
 
 def _step(here: Any, part: str | int) -> Any:
-    here = _unwrapped(here)
+    here = unwrapped(here)
     if inspect.isclass(here) and issubclass(here, BaseModel):
         field = here.model_fields.get(str(part))
         return field.annotation if field else None
@@ -77,10 +77,10 @@ def _tag(member: Any) -> str | None:
     return field.default if field else None
 
 
-def _unwrapped(here: Any) -> Any:
+def unwrapped(here: Any) -> Any:
     """Drop Annotated and Optional."""
     if hasattr(here, "__metadata__"):
         here = here.__origin__
     members = [member for member in typing.get_args(here) if member is not type(None)]
     optional = type(None) in typing.get_args(here)
-    return _unwrapped(members[0]) if optional and len(members) == 1 else here
+    return unwrapped(members[0]) if optional and len(members) == 1 else here

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from entropyjax.io.config.errors import Location, Problem
-from entropyjax.io.config.schema import exact, field_at, interval_of, table_at, tags, unit_of
+from entropyjax.io.config.schema import exact, field_at, interval_of, table_at, tags, unit_of, unwrapped
+from entropyjax.io.config.tables import Tables
 from entropyjax.io.config.values import dotted, show
 from entropyjax.params import nearest
 
@@ -23,28 +24,31 @@ _KINDS = {
     "bool_type": "true or false",
 }
 _BOUNDS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")
-_BARE = ("run", "criteria", "model", "refine")
+_BARE = ("run", "criteria", "model", "refine", "fit")
+_NAMED = ("params", "population", "sources", "free", "fixed", "ties")
 _TAGGED = 3
 
 
-def problems_of(error: ValidationError, inside: Location = ()) -> list[Problem]:
-    """Return one problem per error that pydantic found in the table at `inside`."""
+def problems_of(error: ValidationError, inside: Location = (), root: type[BaseModel] = Tables) -> list[Problem]:
+    """Return one problem per error that pydantic found in the table at `inside` of a file of the form `root`."""
     problems = []
     for found in error.errors(include_url=False):
         place = (*inside, *found["loc"])
-        problems.append(Problem(_untagged(place), sentence(place, found["type"], found.get("input"), found)))
+        problems.append(Problem(_untagged(place), sentence(place, found["type"], found.get("input"), found, root)))
     return problems
 
 
-def sentence(location: Location, kind: str, value: Any, found: Mapping[str, Any]) -> str:
+def sentence(
+    location: Location, kind: str, value: Any, found: Mapping[str, Any], root: type[BaseModel] = Tables
+) -> str:
     """Return the sentence for an error of type `kind` with the offending `value` at `location`."""
-    name, field = _label(location), field_at(location)
+    name, field = _label(location), field_at(location, root)
     unit = unit_of(field)
     if kind == "missing":
         doc = f": {_lower(field.description)}" if field and field.description else ""
         return f"{_home(location)} lacks '{location[-1]}'{doc or '; add it.'}"
     if kind == "extra_forbidden":
-        table = table_at(location[:-1])
+        table = table_at(location[:-1], root)
         known = list(table.model_fields) if table else []
         known += ["base"] if len(location) == 1 else []
         return f"'{location[-1]}' is not a key of {_home(location)}; {nearest(str(location[-1]), known)}"
@@ -78,7 +82,7 @@ def _label(location: tuple[str | int, ...]) -> str:
         return "the file"
     table = str(location[0])
     bare = table in _BARE and len(location) > 1
-    if table in (*_BARE, "params", "population", "sources") and len(location) == 1:
+    if table in (*_BARE, *_NAMED) and len(location) == 1:
         return f"[{table}]"
     return dotted(location[1:] if bare else _untagged(location))
 
@@ -96,7 +100,7 @@ def _lower(text: str) -> str:
 
 
 def _choices(value: Any, annotation: Any) -> str:
-    options = [str(option) for option in annotation.__args__]
+    options = [str(option) for option in unwrapped(annotation).__args__]
     return nearest(value if isinstance(value, str) else "", options)
 
 

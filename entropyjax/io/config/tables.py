@@ -17,7 +17,8 @@ from entropyjax.solve import Criteria
 _DEFAULT = Criteria()
 
 
-def _field(default: Any, unit: str, doc: str, **bounds: Any) -> Any:
+def field(default: Any, unit: str, doc: str, **bounds: Any) -> Any:
+    """Return a key of a table: its default, unit, meaning and bounds."""
     return Field(default=default, description=doc, json_schema_extra={"unit": unit}, **bounds)
 
 
@@ -25,7 +26,7 @@ class ModelConfig(BaseModel):
     """`[model]`: the model's registered name; further keys are options of its class, checked by `build`."""
 
     model_config = ConfigDict(strict=True, extra="allow", frozen=True)
-    name: str = _field("star", "-", "Registered model.")
+    name: str = field("star", "-", "Registered model.")
 
     @property
     def options(self) -> Mapping[str, Any]:
@@ -54,14 +55,14 @@ class CriteriaConfig(BaseModel):
     """`[criteria]`: what counts as focused, collapsed and resolved."""
 
     model_config = FROZEN
-    collapse_threshold: float = _field(
+    collapse_threshold: float = field(
         _DEFAULT.collapse_threshold, "-", "Normalised entropy at which focus is lost.", gt=0.0, lt=1.0
     )
-    progress_tolerance: float = _field(
+    progress_tolerance: float = field(
         _DEFAULT.progress_tolerance, "-", "Unresolved share that counts as done.", gt=0.0, lt=1.0
     )
-    dwell: float = _field(_DEFAULT.dwell, "step", "Time above the threshold before a collapse.", ge=0.0)
-    hysteresis: float = _field(
+    dwell: float = field(_DEFAULT.dwell, "step", "Time above the threshold before a collapse.", ge=0.0)
+    hysteresis: float = field(
         _DEFAULT.hysteresis, "-", "Depth below the threshold that arms a collapse.", ge=0.0, lt=1.0
     )
 
@@ -74,23 +75,23 @@ class RunConfig(BaseModel):
     """`[run]`: the dynamics, the time grid, the ensemble and its numerics."""
 
     model_config = FROZEN
-    dynamics: Literal["ode", "sde", "agents"] = _field("sde", "-", "Level of description.")
-    method: str = _field("ri6", "-", "Registered solver path of these dynamics.")
-    horizon: float = _field(128.0, "step", "Time up to which trajectories run.", gt=0.0)
-    step: float | None = _field(0.25, "step", "Solver step; absent for agents.", gt=0.0)
-    save_intervals: int = _field(
+    dynamics: Literal["ode", "sde", "agents"] = field("sde", "-", "Level of description.")
+    method: str = field("ri6", "-", "Registered solver path of these dynamics.")
+    horizon: float = field(128.0, "step", "Time up to which trajectories run.", gt=0.0)
+    step: float | None = field(0.25, "step", "Solver step; absent for agents.", gt=0.0)
+    save_intervals: int = field(
         128, "-", "Intervals between save times; by default one a step, in at most 1024.", ge=1, le=100_000
     )
-    replicates: int = _field(1024, "-", "Trajectories of a cell.", ge=1, lt=2**32)
-    seed: int = _field(0, "-", "Seed of all randomness.", ge=0, le=2**63 - 1)
-    precision: Literal["float32", "float64"] = _field("float32", "-", "Floating type.")
-    tolerance: float = _field(0.01, "-", "Tolerated discretisation error of probabilities and of h.", gt=0.0)
-    check_share: float = _field(
+    replicates: int = field(1024, "-", "Trajectories of a cell.", ge=1, lt=2**32)
+    seed: int = field(0, "-", "Seed of all randomness.", ge=0, le=2**63 - 1)
+    precision: Literal["float32", "float64"] = field("float32", "-", "Floating type.")
+    tolerance: float = field(0.01, "-", "Tolerated discretisation error of probabilities and of h.", gt=0.0)
+    check_share: float = field(
         0.015625, "-", "Share of trajectories that run again with half the step.", ge=0.0, le=1.0
     )
-    max_refinements: int = _field(3, "-", "Halvings of the step at most.", ge=0, le=10)
-    path: Literal["auto", "native", "pallas", "scan"] = _field("auto", "-", "Solver path; auto takes the fastest.")
-    memory_mb: int = _field(512, "MB", "Memory that a chunk may take.", ge=64)
+    max_refinements: int = field(3, "-", "Halvings of the step at most.", ge=0, le=10)
+    path: Literal["auto", "native", "pallas", "scan"] = field("auto", "-", "Solver path; auto takes the fastest.")
+    memory_mb: int = field(512, "MB", "Memory that a chunk may take.", ge=64)
 
 
 class Tables(BaseModel):
