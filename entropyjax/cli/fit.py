@@ -114,6 +114,13 @@ def specified(command: Any) -> Any:
             show_default=True,
             help="Whose context loads the window.",
         ),
+        click.option(
+            "--courses",
+            type=click.Choice(["auto", "runs", "means"]),
+            default="auto",
+            show_default=True,
+            help="Whether each run has a course, driven by what its log knows, or runs share their mean.",
+        ),
         click.option("--first", type=click.IntRange(min=0), help="First step at which runs can differ."),
         click.option("--starts", type=click.IntRange(min=1), default=32, show_default=True, help="Starts of the fit."),
         click.option(

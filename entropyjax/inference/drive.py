@@ -37,7 +37,8 @@ class Drive(NamedTuple):
     @property
     def words(self) -> str:
         """In words what drives the lanes."""
-        return f"driven by {', '.join(self.series)}" if self.series else "at their means"
+        names = [{"wrong": "wrong dispatches"}.get(name, name) for name in self.series]
+        return f"driven by {', '.join(names)}" if names else "at their means"
 
     def until(self, steps: int) -> "Drive":
         """Return what is known of the first steps; of more of them than there are the context stays at its last."""

@@ -19,6 +19,7 @@ from entropyjax.inference.groups import groups, histories
 from entropyjax.inference.held_out import HeldOut
 from entropyjax.inference.identifiability import identifiability
 from entropyjax.inference.posterior import Posterior
+from entropyjax.inference.problem import Problem
 from entropyjax.io import provenance
 from entropyjax.io.store import SCHEMA_VERSION
 from entropyjax.models import MODELS
@@ -168,7 +169,7 @@ def _attributes(traces: TraceSet, fit: Fit, posterior: Posterior, attrs: dict[st
         "model": MODELS.name_of(problem.model),
         "scheme": problem.scheme,
         "context": "modelled" if problem.drives.shared.context is None else "measured",
-        "courses": problem.drives.own.words,
+        "courses": _courses_in_words(problem),
         "observed": ", ".join(term.name for term in problem.terms),
         "full_likelihood": int(not problem.composite),
         "converged": int(fit.converged),
@@ -185,6 +186,13 @@ def _attributes(traces: TraceSet, fit: Fit, posterior: Posterior, attrs: dict[st
         "device": json.dumps(provenance.devices()),
         "git_commit": provenance.git_commit(),
     }
+
+
+def _courses_in_words(problem: Problem) -> str:
+    """Return what the courses of the observations follow."""
+    alone = any(term.alone for term in problem.terms)
+    whose = "runs" if alone and problem.units.apart else "tasks" if problem.drives.shared.series else "conditions"
+    return f"courses of {whose} {(problem.drives.own if alone else problem.drives.shared).words}"
 
 
 def _told_apart(fit: Fit) -> str:

@@ -15,7 +15,7 @@ def summarise_fit(dataset: xr.Dataset) -> str:
     attrs = dataset.attrs
     lines = [
         attrs["traces"],
-        f"Fit of {attrs['model']} ({attrs['scheme']}) to {attrs['observed']}, context {attrs['context']}: "
+        f"Fit of {attrs['model']} ({attrs['scheme']}) to {attrs['observed']}, context {attrs['context']}, {attrs['courses']}: "
         f"{_mean(dataset.log_likelihood, dataset.decisions):.4f} nat per decision over "
         f"{float(dataset.decisions.sum()):,.0f} decisions.",
     ]

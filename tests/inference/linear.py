@@ -37,13 +37,13 @@ class Linear:
 
     def __post_init__(self):
         self.layout = layout(parameters(Star(), [Dispatches]), ONE, self.free[: self.design.shape[1]])
-        self.terms = ()
+        self.terms, self.drives = (), ()
         self.units = _Units(self.task[: len(self.task) - self.marginal])
         if self.marginal:
             self.terms = (Row(),)
         self.entries = len(self.seen)
 
-    def log_likelihoods(self, scores, terms=None):
+    def log_likelihoods(self, scores, terms=None, drives=None):
         if self.function is not None:
             return self.function(scores)
         residual = jnp.asarray(self.seen, scores.dtype) - jnp.asarray(self.design, scores.dtype) @ scores

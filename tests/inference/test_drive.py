@@ -97,7 +97,7 @@ def test_runs_and_units_are_driven_by_what_they_know(logs):
     np.testing.assert_array_equal(own.tokens, [[1.0, 2.0, np.nan], [3.0, 4.0, np.nan], [5.0, 6.0, np.nan]])
     np.testing.assert_array_equal(shared.tokens, [[2.0, 3.0, np.nan], [5.0, 6.0, np.nan]])
     np.testing.assert_array_equal(own.wrong, [[0.0, 1.0, np.nan], [1.0, 0.0, np.nan], [0.0, 1.0, np.nan]])
-    assert shared.wrong is None and own.words == "driven by context, tokens, wrong"
+    assert shared.wrong is None and own.words == "driven by context, tokens, wrong dispatches"
     longer = own.until(5)
     assert longer.context[0].tolist() == [1.0, 2.0, 4.0, 4.0, 4.0] and np.isnan(longer.tokens[:, 3:]).all()
 

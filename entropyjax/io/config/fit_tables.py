@@ -28,6 +28,7 @@ class FitTable(BaseModel):
     model: str = field("star", "-", "Registered model.")
     observe: tuple[str, ...] = field((), "-", "Names of observations.")
     context: Literal["auto", "measured", "modelled"] = field("auto", "-", "Whose context loads the window.")
+    courses: Literal["auto", "runs", "means"] = field("auto", "-", "Whether each run has a course, driven by its log.")
     scheme: Literal["auto", "agents", "ode"] = field("auto", "-", "What carries the expectation.")
     first: int | None = field(None, "-", "First step at which runs can differ.", ge=0)
     starts: int | None = field(None, "-", "Starts of the fit.", ge=1)
