@@ -15,8 +15,8 @@ def summarise_fit(dataset: xr.Dataset) -> str:
     attrs = dataset.attrs
     lines = [
         attrs["traces"],
-        f"Fit of {attrs['model']} ({attrs['scheme']}) to {attrs['observed']}, context {attrs['context']}, {attrs['courses']}: "
-        f"{_mean(dataset.log_likelihood, dataset.decisions):.4f} nat per decision over "
+        f"Fit of {attrs['model']} ({attrs['scheme']}) to {attrs['observed']}, context {attrs['context']}, "
+        f"{attrs['courses']}: {_mean(dataset.log_likelihood, dataset.decisions):.4f} nat per decision over "
         f"{float(dataset.decisions.sum()):,.0f} decisions.",
     ]
     width = max(len(str(label)) for label in dataset.label.values)
