@@ -6,6 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jax.scipy.special import logsumexp
 from jaxtyping import Array, Float
 
@@ -65,17 +66,22 @@ def look(given: Given, rule: Nodes, units: int, dtype: np.dtype) -> View:
     and a rule about 0 misses it (adaptive Gauss-Hermite quadrature; Naylor and Smith, Appl. Stat. 31, 1982).
     """
     view = View(jnp.zeros(units, dtype), jnp.ones(units, dtype))
-    for _ in range(_LOOKS if len(rule.values) > 1 else 0):
+    if len(rule.values) == 1:
+        return view
+
+    def closer(view: View, _: None) -> tuple[View, None]:
         effects = view.effects(rule)
         chances = jax.nn.softmax(given(effects) + view.log_weights(rule), axis=1)
         centre = jnp.sum(chances * effects, axis=1)
         width = jnp.sqrt(jnp.sum(chances * (effects - centre[:, None]) ** 2, axis=1))
         sound = jnp.isfinite(centre) & jnp.isfinite(width)
-        view = View(
+        return View(
             jnp.where(sound, centre, view.centre),
             jnp.where(sound, jnp.maximum(width, 0.25 * view.width), view.width),
-        )
-    return view
+        ), None
+
+    # A loop, so that the rows are compiled once for all looks.
+    return lax.scan(closer, view, None, length=_LOOKS)[0]
 
 
 def log_mean(given: Given, rule: Nodes, view: View) -> Float[Array, " units"]:

@@ -70,7 +70,10 @@ def _maximise(entries: Entries, start: Float[Array, " size"], options: Options) 
         return 0.5 * jnp.sum(scores**2) - jnp.sum(entries(scores))
 
     def polish(best: Array, _: Any) -> tuple[Array, None]:
-        return _better(loss, best, _polish(entries, best, options.polish)), None
+        before = entries(best)
+        new = _polish(entries, best, before, options.polish)
+        # A comparison with NaN is false: what is not a number is never taken.
+        return jnp.where(loss(new) < 0.5 * jnp.sum(best**2) - jnp.sum(before), new, best), None
 
     # Loops, so that each derivative is compiled once.
     best, _ = lax.scan(polish, _descend(loss, start, options), None, length=2)
@@ -117,11 +120,6 @@ def _finish(loss: Callable[[Array], Array], start: Array, options: Options) -> M
     return Maximum(end.scores, -end.loss, end.hessian, end.decrement, status)
 
 
-def _better(loss: Callable[[Array], Array], old: Array, new: Array) -> Array:
-    # A comparison with NaN is false: what is not a number is never taken.
-    return jnp.where(loss(new) < loss(old), new, old)
-
-
 def _descend(loss: Callable[[Array], Array], start: Array, options: Options) -> Array:
     if options.descent == 0:
         return start
@@ -145,13 +143,12 @@ def _descend(loss: Callable[[Array], Array], start: Array, options: Options) -> 
     return best
 
 
-def _polish(entries: Entries, base: Array, steps: int) -> Array:
+def _polish(entries: Entries, base: Array, reference: Array, steps: int) -> Array:
     """Return the end of Levenberg-Marquardt on residuals sqrt(1 - 2 (l_u - l_u(base))) and the scores.
 
     Half their squared length is the loss up to a constant, and at `base` their Gauss-Newton matrix is that of Berndt,
     Hall, Hall and Hausman (1974): the sum over entries of the outer products of their gradients, and the prior's.
     """
-    reference = lax.stop_gradient(entries(base))
 
     def residuals(scores: Array, _: Any) -> Array:
         square = 1.0 - 2.0 * (entries(scores) - reference)

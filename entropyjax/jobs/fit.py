@@ -44,8 +44,9 @@ class FitSpec:
     - `observe`: names of observations, by default the best of the choice.
     - `context`: whether the load is that of the measured context; `auto` where all of it is known.
     - `courses`: whether each of the `runs` has a course that its own log drives (context, tokens and wrong dispatches
-      as far as they are known and observed), or those of a task share one of their `means`; `auto` is the former for up
-      to `MOST_STEPS`. A course at the mean takes the noise of a run for a trait of the orchestrator.
+      as far as they are known and observed), or those of a task share one of their `means`; `auto` is the former where
+      dispatches are observed, of up to `MOST_STEPS` steps. A course at the mean takes the noise of a run for a trait of
+      the orchestrator.
     - `scheme`: "agents" or "ode"; `auto` is the agents' where the model has them.
     - `first`: first step at which runs can differ.
     - `starts`; `folds`: of held-out tasks, 0 for none; `cut`: first of the held-out steps; `draws`; `seed`.
@@ -75,8 +76,7 @@ def problem_of(traces: TraceSet, spec: FitSpec) -> Problem:
     **Raises:** `InferenceError` or `UnknownNameError` with a sentence.
     """
     model = MODELS.get(spec.model)()
-    apart = spec.courses == "runs" or (spec.courses == "auto" and len(traces.agent) <= MOST_STEPS)
-    found = units(traces, apart)
+    found = units(traces, _apart(traces, spec))
     terms = observe(traces, found, spec.observe, spec.first)
     taken = [*spec.fixed, *spec.ties]
     free = spec.free or default_free(model, terms, taken)
