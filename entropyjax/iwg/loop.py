@@ -9,7 +9,7 @@ from entropyjax.iwg.environment import Environment, State
 from entropyjax.iwg.history import Entry, History, Policy, keep, size
 from entropyjax.iwg.instance import Instance
 from entropyjax.iwg.orchestrator import Orchestrator, View
-from entropyjax.iwg.shares import parallel
+from entropyjax.iwg.scheduling import by_dispatch
 from entropyjax.iwg.tokens import Budget, Counter, count_characters
 from entropyjax.iwg.trajectory import BoardUpdate, End, Plan, Step, Trajectory, Turn, Usage
 
@@ -106,7 +106,8 @@ async def _turn(
             board, more = board.updated([BoardUpdate("MODIFY", dispatch.task, (), status, reflexion.summary)])
             problems = (*problems, *more)
     if plan.scheduling is None:
-        plan = dataclasses.replace(plan, scheduling=parallel(plan.dispatches, tuple(environment.instance.roster)))
+        names = [one.executor for one in plan.dispatches]
+        plan = dataclasses.replace(plan, scheduling=by_dispatch([names], list(environment.instance.roster)))
     counted = _counted(
         plan.usage, [one.reflexion.usage for one in steps], view, thought, size(history) - size(now.history)
     )

@@ -48,8 +48,8 @@ def run_record(run: Trajectory) -> RunRecord:
     steps, place = [], 0
     for number, turn in enumerate(run.turns):
         made = turn.plan.scheduling
-        known = made is not None and made.method != "parallel"
-        table = {n: math.log(p) for n, p in made.probabilities.items() if p > 0.0} if made and known else None
+        known = made is not None and made.source not in ("parallel", "nothing")
+        table = {n: math.log(p) for n, p in made.probability.items() if p > 0.0} if made and known else None
         for step in turn.steps:
             steps.append(
                 StepRecord(

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import math
+import re
 
 import pytest
 
@@ -30,9 +31,9 @@ from entropyjax.iwg import (
     drive,
     encode,
     findings,
-    from_log_probabilities,
     generate,
     run,
+    scheduling_vector,
     validate,
 )
 from entropyjax.iwg.checkpoint import hidden
@@ -75,36 +76,18 @@ def test_log_probabilities_by_hand():
         [("2", 0.5), ("1", 0.4), ("3", 0.1)],
         [('", "query": "?"}', 1.0)],
     )
-    found = from_log_probabilities(Reply(text, logprobs=logprobs), ROSTER)
+    found = scheduling_vector(Reply(text, logprobs=logprobs), ROSTER, re.compile(r'"executor"\s*:\s*"'))
     # 0.6 * 0.9 * 0.4, 0.6 * 0.9 * 0.5 and 0.3: together 0.786.
-    assert found.method == "log_probabilities" and found.valid_mass == pytest.approx(0.786)
+    assert found.source == "log-probabilities" and found.valid_mass == pytest.approx(0.786)
     expected = {"Almanac_1": 0.216 / 0.786, "Almanac_2": 0.27 / 0.786, "Bureau_1": 0.3 / 0.786}
-    assert found.probabilities == pytest.approx(expected)
+    assert found.probability == pytest.approx(expected) and found.missing < 1e-12
 
 
-def test_names_that_begin_alike_share_what_is_not_told_apart():
-    reply = Reply("ab1", logprobs=tokens([("c", 0.3), ("a", 0.5), ("ab", 0.2)], [("b", 0.8), ("x", 0.2)], [("1", 1.0)]))
-    found = from_log_probabilities(reply, ("ab1", "ab2", "c"), start=0)
-    # 0.2 goes to both, 0.5 * 0.8 to the name that was taken.
-    assert found.probabilities == pytest.approx({"ab1": 0.5 / 0.9, "ab2": 0.1 / 0.9, "c": 0.3 / 0.9})
-    assert found.valid_mass == pytest.approx(0.9)
-    inside = Reply('ab"', logprobs=tokens([("ab", 1.0)], [('"', 0.75), ('c"', 0.25)]))
-    assert from_log_probabilities(inside, ("ab", "abc"), start=0).probabilities == pytest.approx(
-        {"ab": 0.75, "abc": 0.25}
-    )
-
-
-@pytest.mark.parametrize(
-    "reply",
-    [
-        Reply('{"executor": "Almanac_1"}'),
-        Reply("hello", logprobs=tokens([("hello", 1.0)])),
-        Reply('{"executor": "Zoo"}', logprobs=tokens([('{"executor": "', 1.0)], [('Zoo"}', 1.0)])),
-        Reply('{"executor": "Almanac_1"}', logprobs=tokens([("not the text", 1.0)])),
-    ],
-)
-def test_without_evidence_there_is_no_vector(reply):
-    assert from_log_probabilities(reply, ROSTER) is None
+def test_the_first_place_of_a_name_counts():
+    head, rest = '[{"executor": "', '"}, {"executor": "Bureau_1"}]'
+    logprobs = tokens([(head, 1.0)], [("Zoo", 0.75), ("Bureau_1", 0.25)], [(rest, 1.0)])
+    found = scheduling_vector(Reply(f"{head}Zoo{rest}", logprobs=logprobs), ROSTER, '"executor": "')
+    assert (found.source, found.probability, found.valid_mass) == ("log-probabilities", {"Bureau_1": 1.0}, 0.25)
 
 
 def test_json_objects_are_found_in_prose():
@@ -150,7 +133,7 @@ def test_a_chat_model_that_does_everything_right():
     assert done.success and done.end == "answered" and done.answer == INSTANCE.seed.answer
     # A plan reads 100 tokens and writes 9; of a conclusion the model counts only what it reads.
     assert [(turn.context, turn.reasoning, turn.spent) for turn in done.turns] == [(100.0, 7.0, 159.0)] * 3
-    assert {turn.plan.scheduling.method for turn in done.turns} == {"parallel"}
+    assert {turn.plan.scheduling.source for turn in done.turns} == {"parallel"}
     assert [step.reflexion.summary for turn in done.turns for step in turn.steps] == [
         hidden(one.checkpoint) for one in INSTANCE.stages
     ]
@@ -176,11 +159,14 @@ def test_plans_are_drawn_again_for_the_scheduling_vector():
     done = drive(run(ChatOrchestrator(chat, "fake", settings), INSTANCE, Rules()))
     law = done.turns[0].plan.scheduling
     right = INSTANCE.marks[0].executor
-    assert law.method == "resampling" and law.valid_mass == 0.75
+    assert law.source == "draws" and law.valid_mass == 0.75
     expected = {right: 1.0} if right == "Bureau_1" else {right: 2 / 3, "Bureau_1": 1 / 3}
-    assert law.probabilities == pytest.approx(expected)
+    assert law.probability == pytest.approx(expected)
     plans = [options for messages, options in chat.calls if "What happened" in messages[0].content]
     assert [one.seed for one in plans[:5]] == [3, 4, 5, 6, 7]
+    for settings, sentence in (({"resample": 4}, "all alike"), ({"options": options, "resample": 1}, "at least 2")):
+        with pytest.raises(WorkflowError, match=sentence):
+            ChatSettings(**settings)
 
 
 def test_models_that_fail_end_their_run_and_no_other():
@@ -190,7 +176,8 @@ def test_models_that_fail_end_their_run_and_no_other():
     assert done.end == "step_budget" and {s.observation.outcome for t in done.turns for s in t.steps} == {
         "unknown_executor"
     }
-    assert done.turns[0].plan.scheduling.valid_mass == 0.0
+    law = done.turns[0].plan.scheduling
+    assert (law.source, law.valid_mass) == ("nothing", 0.0)
     for chat in (Fake(lambda text: "Hm."), Fake(lambda text: {}), Fake(lambda text: ChatError("429"))):
         done = drive(run(ChatOrchestrator(chat, "fake"), INSTANCE, Rules()))
         assert done.end == "no_reply" and done.turns == () and not done.success
