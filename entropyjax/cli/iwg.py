@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from entropyjax.cli import options
+from entropyjax.cli import endpoints, options
 from entropyjax.cli.run import prepare_jax
 
 _KNOBS = {
@@ -48,7 +48,7 @@ def generate(family: str, count: int, start: int, seed: int, out: Path, quiet: b
     from entropyjax.cli.progress import bar
     from entropyjax.jobs.iwg import difficulty_of, generate_workflows
 
-    with bar(not quiet) as progress:
+    with bar(not quiet, "") as progress:
         made = generate_workflows(
             family, out, difficulty_of(knobs), count=count, seed=seed, start=start, progress=progress
         )
@@ -58,7 +58,7 @@ def generate(family: str, count: int, start: int, seed: int, out: Path, quiet: b
 
 @iwg.command()
 @click.argument("instances", type=options.PATH)
-@click.option("--orchestrator", default="perfect", show_default=True, help="A scripted one, or simulated.")
+@click.option("--orchestrator", help="A scripted one, perfect by default, or simulated.")
 @click.option("--runs", type=click.IntRange(min=1), default=1, show_default=True, help="Runs of each instance.")
 @click.option("--turns", type=int, default=128, show_default=True, help="Budget of turns.")
 @click.option("--tokens", type=float, help="Budget of tokens over all calls.")
@@ -68,24 +68,50 @@ def generate(family: str, count: int, start: int, seed: int, out: Path, quiet: b
 @click.option("--param", "params", metavar="NAME=VALUE", multiple=True, help="Parameter of the simulated one.")
 @click.option("--measured", is_flag=True, help="The simulated one reads its context off the run.")
 @click.option("--resume", is_flag=True, help="Go on with runs that were interrupted.")
+@endpoints.asked
+@endpoints.drawn
 @_seed
 @_out
 @options.quiet
-def run(instances: Path, out: Path, quiet: bool, params: tuple[str, ...], **asked: Any) -> None:
-    """Run an orchestrator on the INSTANCES of a file."""
+def run(
+    instances: Path, out: Path, quiet: bool, params: tuple[str, ...], orchestrator: str | None, **asked: Any
+) -> None:
+    """Run an orchestrator on the INSTANCES of a file: a scripted or simulated one, or a chat model.
+
+    The chat model of --endpoint is asked; what it says is kept, and what it said is not asked for again.
+    """
     from entropyjax.cli.progress import bar
     from entropyjax.iwg import POLICIES, Budget, Rules
-    from entropyjax.jobs.iwg import run_workflows
+    from entropyjax.jobs.iwg_run import run_workflows
 
+    model = endpoints.model(asked, out)
+    asked["chat"] = endpoints.settings(asked, model)
+    if model is not None and orchestrator is not None:
+        raise click.BadParameter(f"--endpoint is an orchestrator of its own; leave --orchestrator {orchestrator} out.")
+    if model is not None:
+        asked["concurrency"] = model.endpoint.concurrency
     if asked["policy"] not in POLICIES:
         raise click.BadParameter(f"'{asked['policy']}' is no policy; take one of {', '.join(POLICIES)}.")
     budget = Budget(asked.pop("turns"), asked.pop("tokens"), asked.pop("context"))
     rules = dataclasses.replace(Rules(budget), policy=POLICIES[asked.pop("policy")], strict=asked.pop("strict"))
     prepare_jax()
-    with bar(not quiet) as progress:
-        made = run_workflows(instances, out, rules=rules, params=_values(params), progress=progress, **asked)
+    try:
+        with bar(not quiet, "") as progress:
+            ends = run_workflows(
+                instances,
+                out,
+                model or orchestrator or "perfect",
+                rules=rules,
+                params=_values(params),
+                progress=progress,
+                **asked,
+            )
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"Finished runs are in {out}.partial; go on with --resume.") from None
     if not quiet:
-        print(f"{made:,} runs: {out}")
+        print(f"{ends.total():,} runs: {out}")
+        if model is not None:
+            print(f"They end with {', '.join(f'{end} {count}' for end, count in ends.most_common())}.")
 
 
 @iwg.command()

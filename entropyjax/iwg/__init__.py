@@ -3,9 +3,11 @@
 from entropyjax.iwg.chat import (
     Chat as Chat,
     ChatError as ChatError,
+    ContextError as ContextError,
     Message as Message,
     Options as Options,
     Reply as Reply,
+    ReplyError as ReplyError,
 )
 from entropyjax.iwg.chat_engine import ChatEngine as ChatEngine
 from entropyjax.iwg.checkpoint import PREDICATES as PREDICATES, matches as matches, predicate as predicate

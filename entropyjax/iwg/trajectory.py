@@ -11,7 +11,7 @@ Status = Literal["pending", "in_progress", "completed", "failed"]
 Outcome = Literal[
     "reached", "partial", "exception", "wrong_executor", "unknown_executor", "premature", "repeated", "missing_input"
 ]
-End = Literal["answered", "step_budget", "token_budget", "context_full", "no_reply"]
+End = Literal["answered", "step_budget", "token_budget", "context_full", "no_reply", "no_executor"]
 
 ORCHESTRATOR_FAULTS: tuple[Outcome, ...] = (
     "wrong_executor",
@@ -170,7 +170,7 @@ class Trajectory:
     """A run of an orchestrator on an instance.
 
     **Attributes:** `trial`: number of the repeat; `end`: why it ended; `answer`: what it said at the end; `success`:
-    whether every checkpoint was reached.
+    whether every checkpoint was reached; `problem`: what was wrong with a model's last reply, where that ended it.
     """
 
     instance: str
@@ -182,3 +182,4 @@ class Trajectory:
     roster: tuple[str, ...]
     trial: int = 0
     system: str = "iwg"
+    problem: str = ""

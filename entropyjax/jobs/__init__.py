@@ -4,9 +4,9 @@ from entropyjax.jobs.errors import USER_ERRORS as USER_ERRORS, JobError as JobEr
 from entropyjax.jobs.forecast import forecast as forecast
 from entropyjax.jobs.iwg import (
     generate_workflows as generate_workflows,
-    run_workflows as run_workflows,
     score_workflows as score_workflows,
 )
+from entropyjax.jobs.iwg_run import run_workflows as run_workflows
 from entropyjax.jobs.predictive import predictive_check as predictive_check
 from entropyjax.jobs.simulate import simulate as simulate
 from entropyjax.jobs.summary import summarise as summarise

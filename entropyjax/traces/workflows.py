@@ -22,7 +22,7 @@ class Workflow(AbstractFormat):
     @classmethod
     def sniff(cls, head: str) -> bool:
         first = next((line for line in head.split("\n") if line.strip()), "")
-        start = "".join(first[:2048].split())
+        start = "".join(first.split())
         return start.startswith('{"answer":') and '"end":' in start and '"instance":' in start
 
     @classmethod

@@ -107,7 +107,7 @@ def test_a_run_is_replayed_without_server_or_key(place, tmp_path, monkeypatch):
 def test_a_prompt_that_is_too_long(place):
     began = time.monotonic()
     (caught,) = ask(place, said("word " * 5000), options=Options(max_tokens=4))
-    assert isinstance(caught, EndpointError) and caught.kind == "request"
+    assert isinstance(caught, EndpointError) and caught.kind == "context"
     assert "exceeds the available context size" in str(caught)
     assert time.monotonic() - began < 10.0
 

@@ -14,6 +14,7 @@ from entropyjax.iwg import (
     ChatOrchestrator,
     ChatSettings,
     ChatSolver,
+    ContextError,
     Difficulty,
     Exchange,
     Executor,
@@ -178,9 +179,23 @@ def test_models_that_fail_end_their_run_and_no_other():
     }
     law = done.turns[0].plan.scheduling
     assert (law.source, law.valid_mass) == ("nothing", 0.0)
-    for chat in (Fake(lambda text: "Hm."), Fake(lambda text: {}), Fake(lambda text: ChatError("429"))):
+    for chat in (Fake(lambda text: "Hm."), Fake(lambda text: {})):
         done = drive(run(ChatOrchestrator(chat, "fake"), INSTANCE, Rules()))
         assert done.end == "no_reply" and done.turns == () and not done.success
+        assert done.problem.startswith("No reply of the model could be read in 2 attempts.")
+    done = drive(run(ChatOrchestrator(Fake(lambda text: ContextError("Too long.")), "fake"), INSTANCE, Rules()))
+    assert (done.end, done.problem) == ("context_full", "Too long.")
+    # What an endpoint does says nothing of the orchestrator.
+    with pytest.raises(ChatError, match="429"):
+        drive(run(ChatOrchestrator(Fake(lambda text: ChatError("429")), "fake"), INSTANCE, Rules()))
+
+
+def test_a_model_that_names_nobody_for_long_is_stopped():
+    wrong = Fake(lambda text: gold(text) if "judge" in text else {"dispatches": [{"executor": "Zoo", "query": "?"}]})
+    done = drive(run(ChatOrchestrator(wrong, "fake"), INSTANCE, Rules(patience=3)))
+    assert done.end == "no_executor" and len(done.turns) == 3
+    with pytest.raises(WorkflowError, match="patience is 0; take at least 1 turn"):
+        Rules(patience=0)
 
 
 def test_what_was_kept_is_replayed():
@@ -190,8 +205,8 @@ def test_what_was_kept_is_replayed():
     assert len(kept) == len(chat.calls)
     kept = [decode(Exchange, encode(one)) for one in kept]
     assert drive(run(ChatOrchestrator(Replay(kept), "fake"), INSTANCE, Rules())) == first
-    cut = drive(run(ChatOrchestrator(Replay(kept[:3]), "fake"), INSTANCE, Rules()))
-    assert cut.end == "no_reply" and cut.turns == first.turns[:1]
+    with pytest.raises(ChatError, match="No reply is kept for the conversation"):
+        drive(run(ChatOrchestrator(Replay(kept[:3]), "fake"), INSTANCE, Rules()))
     with pytest.raises(ChatError, match="No reply is kept for the conversation that ends in 'hello'"):
         drive(Replay(kept).reply([Message("user", "hello")], Options()))
 

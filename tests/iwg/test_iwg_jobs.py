@@ -9,7 +9,7 @@ from test_cli import run
 from entropyjax.io.lines import GrowingLines, LinesError, read_lines, write_lines
 from entropyjax.iwg import Instance, Trajectory, decode
 from entropyjax.iwg.orchestrators import scripted
-from entropyjax.jobs.iwg import run_workflows
+from entropyjax.jobs.iwg_run import run_workflows
 from entropyjax.traces import read_traces
 
 
@@ -95,18 +95,25 @@ def test_mistakes_are_answered_in_a_sentence(folder, arguments, sentence):
 def test_interrupted_runs_are_gone_on_with(folder):
     count = iter(range(100))
 
-    def failing(instance, number):
+    def perfect(instance, number):
         if next(count) == 3:
             raise KeyboardInterrupt
         return scripted("perfect")(instance, number)
 
     with pytest.raises(KeyboardInterrupt):
-        run_workflows(folder / "a.jsonl", folder / "c.jsonl", failing, concurrency=1)
+        run_workflows(folder / "a.jsonl", folder / "c.jsonl", perfect, concurrency=1)
     partial = folder / "c.jsonl.partial"
     assert len(partial.read_text().splitlines()) == 3
     # The last line is cut short, as by a full disk.
     partial.write_text(partial.read_text()[:-20])
     assert "go on with --resume" in run("iwg", "run", "a.jsonl", "--out", "c.jsonl", cwd=folder, code=2)
+    for option, sentence in (
+        (("--seed", 1), "was begun with seed 0, and now it is 1"),
+        (("--policy", "truncate"), 'was begun with rules.policy "keep", and now it is "truncate"'),
+        (("--orchestrator", "simulated"), 'was begun with orchestrator "perfect", and now it is "simulated"'),
+    ):
+        assert sentence in run("iwg", "run", "a.jsonl", "--out", "c.jsonl", "--resume", *option, cwd=folder, code=2)
+    assert len(partial.read_text().splitlines()) == 3
     run("iwg", "run", "a.jsonl", "--out", "c.jsonl", "--resume", "--quiet", cwd=folder)
     run("iwg", "run", "a.jsonl", "--out", "d.jsonl", "--quiet", cwd=folder)
     assert (folder / "c.jsonl").read_text() == (folder / "d.jsonl").read_text() and not partial.exists()

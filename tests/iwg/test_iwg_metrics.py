@@ -203,7 +203,7 @@ def test_failures_are_laid_on_whose_they_are():
     flawed = runs_of("perfect", FLAWED, turns=1)
     assert {blame(one) for one in flawed} == {"executor"}
     silent = dataclasses.replace(flawed[0], end="no_reply")
-    assert blame(silent) == "endpoint" and blame(dataclasses.replace(silent, success=True)) == ""
+    assert blame(silent) == "orchestrator" and blame(dataclasses.replace(silent, success=True)) == ""
 
 
 def test_recoveries_of_the_perfect_orchestrator_are_the_gold_ones():

@@ -4,11 +4,12 @@ import dataclasses
 import json
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from entropyjax.iwg.chat import Chat, Message, Options, Reply
 from entropyjax.iwg.codec import from_json
 from entropyjax.iwg.errors import WorkflowError
+from entropyjax.iwg.grammars import plan_grammar, reflexion_grammar
 from entropyjax.iwg.orchestrator import View
 from entropyjax.iwg.prompts import PLAN, REFLEXION, plan_schema, reflexion_schema, roster_lines
 from entropyjax.iwg.replies import ask, json_object
@@ -29,6 +30,8 @@ class ChatSettings:
     - `resample`: plans drawn again at each turn for the scheduling vector, where log-probabilities are not given or
       miss more than they tell; they need a temperature above 0.
     - `attempts`: how often a reply that cannot be read is asked for.
+    - `constrain`: what replies are forced into their form by, where the endpoint knows it: a JSON schema, a grammar,
+      which also bounds the length of texts, or nothing.
 
     **Raises:** `WorkflowError` for plans drawn again that would all be alike, or a single one.
     """
@@ -36,12 +39,22 @@ class ChatSettings:
     options: Options = Options(top_logprobs=20)
     resample: int = 0
     attempts: int = 2
+    constrain: Literal["schema", "grammar", "nothing"] = "schema"
 
     def __post_init__(self) -> None:
         if self.resample and self.options.temperature == 0.0:
             raise WorkflowError(f"{self.resample} plans drawn at temperature 0 are all alike; set a higher one.")
         if self.resample == 1 or self.resample < 0:
             raise WorkflowError(f"resample is {self.resample}; take 0, or at least 2 plans.")
+
+    def forced(self, schema: str, grammar: str, top_logprobs: int) -> Options:
+        """Return the options of a reply with its form."""
+        return dataclasses.replace(
+            self.options,
+            top_logprobs=top_logprobs,
+            schema=schema if self.constrain == "schema" else None,
+            grammar=grammar if self.constrain == "grammar" else None,
+        )
 
 
 class ChatOrchestrator:
@@ -56,7 +69,8 @@ class ChatOrchestrator:
     async def plan(self, view: View) -> Plan:
         messages = _plan_messages(view)
         roster = [one.name for one in view.executors]
-        options = dataclasses.replace(self.settings.options, schema=plan_schema(roster))
+        asked = self.settings.options.top_logprobs
+        options = self.settings.forced(plan_schema(roster), plan_grammar(roster), asked)
         plan, reply = await ask(self.chat, messages, options, _plan, self.settings.attempts)
         if not plan.dispatches:
             return dataclasses.replace(plan, usage=_usage(reply))
@@ -75,7 +89,7 @@ class ChatOrchestrator:
             request=dispatch.query,
             output=observation.output,
         )
-        options = dataclasses.replace(self.settings.options, top_logprobs=0, schema=reflexion_schema())
+        options = self.settings.forced(reflexion_schema(), reflexion_grammar(), 0)
         messages = [Message("user", text)]
         found, reply = await ask(self.chat, messages, options, _reflexion, self.settings.attempts)
         return dataclasses.replace(found, usage=_usage(reply))
