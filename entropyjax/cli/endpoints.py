@@ -76,6 +76,19 @@ def model(values: dict[str, Any], out: Path) -> "Asked | None":
     return Asked(read_endpoint(path, concurrency), log or log_beside(out), replay)
 
 
+def second(values: dict[str, Any], path: Path | None, out: Path) -> "Asked | None":
+    """Return a second model beside the one that `values` name, with a log of its own."""
+    from entropyjax.jobs.asked import Asked, log_beside, read_endpoint
+
+    if path is None:
+        return None
+    if values["endpoint"] is None:
+        raise click.BadParameter("--second stands beside --endpoint; name the first solver too.")
+    log = values["log"] or log_beside(out)
+    endpoint = read_endpoint(path, values["concurrency"])
+    return Asked(endpoint, log.with_name(f"{log.stem}.second{log.suffix}"), values["replay"])
+
+
 def settings(values: dict[str, Any], found: "Asked | None") -> "ChatSettings":
     """Take the options of `drawn` out of `values`, and return how replies of a model are drawn."""
     from entropyjax.iwg import ChatSettings, Options

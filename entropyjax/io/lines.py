@@ -34,12 +34,14 @@ def read_lines(path: str | os.PathLike) -> Iterator[tuple[int, str]]:
         raise LinesError(f"{source} cannot be read as text ({type(error).__name__}).") from None
 
 
-def write_lines(path: str | os.PathLike, lines: Iterable[str]) -> int:
+def write_lines(path: str | os.PathLike, lines: Iterable[str], replace: bool = False) -> int:
     """Write lines, packed if the name ends in ".gz", and return their number; the file gets its name when it is whole.
+
+    **Arguments:** `replace`: a file that is there, which stays what it was until then.
 
     **Raises:** `LinesError` if the path is taken or cannot be written to.
     """
-    target = _free(path)
+    target = Path(path) if replace else _free(path)
     temporary = target.with_name(f".{target.name}.writing-{os.getpid()}")
     count = 0
     try:

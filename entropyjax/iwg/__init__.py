@@ -13,7 +13,9 @@ from entropyjax.iwg.chat_engine import ChatEngine as ChatEngine
 from entropyjax.iwg.checkpoint import PREDICATES as PREDICATES, matches as matches, predicate as predicate
 from entropyjax.iwg.codec import decode as decode, encode as encode, from_json as from_json, to_json as to_json
 from entropyjax.iwg.committee import (
+    Case as Case,
     ChatSolver as ChatSolver,
+    Decision as Decision,
     Extraction as Extraction,
     Report as Report,
     Solution as Solution,

@@ -1,11 +1,13 @@
 """Chat models that jobs ask: behind an endpoint whose file names it, or out of the log of what it said."""
 
 import dataclasses
+import hashlib
 import os
 from pathlib import Path
 
 from entropyjax.endpoints import Endpoint, EndpointError, OpenAIChat, Recorded
 from entropyjax.io.config.layers import read_toml
+from entropyjax.iwg.chat import Options
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,6 +21,11 @@ class Asked:
     endpoint: Endpoint
     log: str | os.PathLike
     replay: bool = False
+
+    @property
+    def kept(self) -> str:
+        """Where replies are, in a sentence."""
+        return f"What was answered is kept in {self.log}."
 
     def chat(self) -> OpenAIChat | Recorded:
         """Return the chat model, to be used with `async with`."""
@@ -42,6 +49,18 @@ def read_endpoint(path: str | os.PathLike, concurrency: int | None = None) -> En
         return endpoint if concurrency is None else dataclasses.replace(endpoint, concurrency=concurrency)
     except EndpointError as error:
         raise EndpointError(error.kind, f"{path}: {error}") from None
+
+
+def draw(options: Options, *parts: object) -> Options:
+    """Return options whose draw depends on these parts alone, so that it is the same whoever asks first.
+
+    At temperature 0 nothing is drawn.
+    """
+    if options.temperature == 0.0:
+        return options
+    digest = hashlib.sha256("/".join(map(str, parts)).encode()).digest()
+    # Endpoints take 31 bits.
+    return dataclasses.replace(options, seed=int.from_bytes(digest[:4]) >> 1)
 
 
 def log_beside(out: str | os.PathLike) -> Path:

@@ -30,8 +30,7 @@ from entropyjax.iwg import (
     simulate,
     to_json,
 )
-from entropyjax.iwg.chat import Chat
-from entropyjax.jobs.asked import Asked
+from entropyjax.jobs.asked import Asked, draw
 from entropyjax.jobs.errors import JobError
 from entropyjax.jobs.iwg_files import Progress, read_objects
 from entropyjax.jobs.pool import Failures, each
@@ -153,7 +152,8 @@ async def _run_all(
                 orchestrator = make(instance, number)
             else:
                 assert chat is not None and asked is not None
-                orchestrator = _chat_orchestrator(chat, asked.endpoint.model, settings, instance, trial, seed)
+                drawn = dataclasses.replace(settings, options=draw(settings.options, seed, instance.id, trial))
+                orchestrator = ChatOrchestrator(chat, asked.endpoint.model, drawn)
             done = await run(orchestrator, instance, rules, trial=trial)
             file.write(encode(done))
             tally.add(done)
@@ -161,18 +161,6 @@ async def _run_all(
         # A log answers at once, and what it lacks says nothing of what else it has.
         in_a_row = None if asked and asked.replay else _IN_A_ROW * concurrency
         return await each(todo, one, concurrency, in_a_row)
-
-
-def _chat_orchestrator(
-    chat: Chat, name: str, settings: ChatSettings, instance: Instance, trial: int, seed: int
-) -> ChatOrchestrator:
-    """Return the chat model as an orchestrator whose draws depend on the seed and the run alone."""
-    if settings.options.temperature > 0.0:
-        digest = hashlib.sha256(f"{seed}/{instance.id}/{trial}".encode()).digest()
-        # Endpoints take 31 bits.
-        options = dataclasses.replace(settings.options, seed=int.from_bytes(digest[:4]) >> 1)
-        settings = dataclasses.replace(settings, options=options)
-    return ChatOrchestrator(chat, name, settings)
 
 
 def _maker(orchestrator: str | Maker | Asked, seed: int, params: Mapping[str, float] | None) -> Maker | None:
@@ -244,7 +232,7 @@ def _name(one: Any) -> str:
 
 
 def _missing(failures: Failures, total: int, file: GrowingLines, asked: Asked | None) -> str:
-    kept = "" if asked is None or asked.replay else f" What was answered is kept in {asked.log}."
+    kept = "" if asked is None or asked.replay else f" {asked.kept}"
     return f"{failures.told(total, 'runs')}{kept} Finished runs are in {file.partial}; go on with --resume."
 
 

@@ -24,6 +24,7 @@ from entropyjax.iwg import (
     Options,
     Replay,
     Reply,
+    ReplyError,
     Rules,
     Seed,
     Solution,
@@ -306,7 +307,7 @@ def test_the_committee_lets_pass_what_two_solvers_solve():
     [
         ({"results": SAID | {"m2": "Nobody"}, "answer": "x"}, "solvability", "missed the checkpoint of 'm2'"),
         ({"results": SAID, "answer": "Nobody"}, "solvability", "It answered 'Nobody'"),
-        (ChatError("401"), "solvability", "did not solve it: 401"),
+        (ReplyError("Hm."), "solvability", "did not solve it: Hm."),
     ],
 )
 def test_the_committee_stops_at_the_tier_that_fails(answer, tier, why):
