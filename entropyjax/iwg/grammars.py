@@ -6,10 +6,10 @@ Texts have an end, which a schema does not give them: a small model goes on for 
 import json
 from collections.abc import Sequence
 
-_CHARACTERS = 400
+_CHARACTERS = 200
 """Longest text in a reply."""
 
-_OTHERS = 7
+_OTHERS = 3
 """Most dispatches of a turn beside the first."""
 
 _COMMON = f"""

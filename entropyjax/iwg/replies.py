@@ -44,7 +44,7 @@ async def ask(
         try:
             return read(json_object(reply.text)), reply
         except WorkflowError as error:
-            problem = str(error)
+            problem = "It was cut off at max_tokens; be shorter." if reply.finish == "length" else str(error)
             again = Message("user", f"{problem} Reply with one JSON object of the form that was asked for.")
             conversation = [*messages, Message("assistant", reply.text), again]
     raise ReplyError(f"No reply of the model could be read in {attempts} attempts. The last problem: {problem}")

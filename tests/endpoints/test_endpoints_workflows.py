@@ -1,14 +1,19 @@
 """Chat models run on workflows by the command line: what is said, kept, gone on with and replayed."""
 
+import contextlib
 import json
+import resource
+from pathlib import Path
 
 import pytest
 from fake_endpoint import Answer, FakeEndpoint, completion, error
 from gold_model import Gold, write_endpoint
 from test_cli import run
 
+from entropyjax.endpoints import Endpoint, LogWarning
 from entropyjax.io.lines import write_lines
 from entropyjax.iwg import Difficulty, Trajectory, decode, encode, generate
+from entropyjax.jobs import read_endpoint
 
 INSTANCES = list(generate("retrieval", Difficulty(executors=4, depth=2, output_tokens=20), count=4))
 
@@ -17,6 +22,17 @@ INSTANCES = list(generate("retrieval", Difficulty(executors=4, depth=2, output_t
 def folder(tmp_path):
     write_lines(tmp_path / "a.jsonl", map(encode, INSTANCES))
     return tmp_path
+
+
+@contextlib.contextmanager
+def full_disk(size):
+    """Let the system refuse to make files larger than so many bytes."""
+    former = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, former[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, former)
 
 
 def trajectories(path):
@@ -56,11 +72,12 @@ def test_a_model_is_run_replayed_and_scored(folder):
     assert said.startswith("8 of 8 runs are missing: 8 failed. r.replies.jsonl has no reply number 0 to the request")
 
 
-def test_what_failed_is_told_and_gone_on_with(folder):
+@pytest.mark.parametrize("fault", [Answer(b"", 500), Answer(cut=9)], ids=["500", "cut"])
+def test_what_failed_is_told_and_gone_on_with(folder, fault):
     broken = INSTANCES[1].seed.query
 
     def change(body, text):
-        return Answer(b"", 500) if broken in text and "judge" in text else None
+        return fault if broken in text and "judge" in text else None
 
     asked = ("iwg", "run", "a.jsonl", "--endpoint", "e.toml", "--out", "r.jsonl")
     with FakeEndpoint(respond=Gold(INSTANCES, change)) as fake:
@@ -91,6 +108,30 @@ def test_a_fault_that_all_would_meet_ends_the_work(folder):
         said = run(*asked, "--quiet", cwd=folder, code=1)
     assert said.startswith("3 of 4 runs are missing: 1 failed, 2 were not begun. ") and "refuses access" in said
     assert len(fake.requests) == 8 and len(trajectories(folder / "r.jsonl.partial")) == 1
+
+
+def test_many_failures_in_a_row_end_the_work(folder):
+    asked = ("iwg", "run", "a.jsonl", "--endpoint", "e.toml", "--out", "r.jsonl", "--concurrency", 1, "--quiet")
+    write_lines(folder / "a.jsonl", map(encode, generate("files", Difficulty(depth=1), count=6)), replace=True)
+    with FakeEndpoint(Answer(error("odd"), 400)) as fake:
+        write_endpoint(folder / "e.toml", fake.url)
+        said = run(*asked, cwd=folder, code=1)
+    assert said.startswith("6 of 6 runs are missing: 4 failed, 2 were not begun.") and "(4 times)" in said
+    assert len(fake.requests) == 4
+
+
+def test_a_full_disk_keeps_what_was_paid_for(folder):
+    asked = ("iwg", "run", "a.jsonl", "--endpoint", "e.toml", "--out", "r.jsonl", "--concurrency", 1, "--quiet")
+    with FakeEndpoint(respond=Gold(INSTANCES)) as fake:
+        write_endpoint(folder / "e.toml", fake.url)
+        with full_disk(20_000), pytest.warns(LogWarning, match="^1 replies are lost: The disk of"):
+            said = run(*asked, cwd=folder, code=1)
+        assert "1 failed" in said and "is full; the replies that are in it stay" in said and "with --resume" in said
+        paid = len(fake.requests)
+        assert 5 < paid < 20
+        run(*asked, "--resume", cwd=folder)
+    # All but the reply that was lost.
+    assert len(fake.requests) == 20 + 1 and len(trajectories(folder / "r.jsonl")) == 4
 
 
 def test_nobody_is_there(folder):
@@ -172,3 +213,9 @@ def test_mistakes_are_answered_in_a_sentence(folder, table, options, sentence):
         "iwg", "run", "a.jsonl", "--endpoint", "e.toml", "--out", "r.jsonl", *options, cwd=folder, code=2
     )
     assert sorted(path.name for path in folder.iterdir()) == ["a.jsonl", "e.toml"]
+
+
+@pytest.mark.parametrize("name", ["hosted", "llama-cpp"])
+def test_example_files_are_endpoints(name):
+    path = Path(__file__).resolve().parents[2] / "configs" / "endpoints" / f"{name}.toml"
+    assert isinstance(read_endpoint(path), Endpoint) and read_endpoint(path, 3).concurrency == 3
