@@ -83,7 +83,9 @@ def run_workflows(
         _check_asked(known, runs, chat)
     pairs = [(one, trial) for one in known for trial in range(runs)]
     settings = _settings(known, orchestrator, runs, rules, seed, params, measured, chat)
-    with GrowingLines(out, resume, settings, _Places(pairs)) as file:
+    # Those by name never wait, and so come in order.
+    order = None if isinstance(orchestrator, str) else _Places(pairs)
+    with GrowingLines(out, resume, settings, order) as file:
         tally = _Tally(len(pairs), progress)
         for line in file.kept:
             tally.add(decode(Trajectory, line))
@@ -233,7 +235,8 @@ def _name(one: Any) -> str:
 
 def _missing(failures: Failures, total: int, file: GrowingLines, asked: Asked | None) -> str:
     kept = "" if asked is None or asked.replay else f" {asked.kept}"
-    return f"{failures.told(total, 'runs')}{kept} Finished runs are in {file.partial}; go on with --resume."
+    done = f" Finished runs are in {file.partial}." if len(failures) < total else ""
+    return f"{failures.told(total, 'runs')}{kept}{done} Go on with --resume."
 
 
 def _nobody(tally: _Tally, out: str | os.PathLike) -> str:

@@ -85,7 +85,7 @@ def test_what_failed_is_told_and_gone_on_with(folder, fault):
         said = run(*asked, "--quiet", cwd=folder, code=1)
         assert said.startswith("1 of 4 runs are missing: 1 failed. After 2 attempts: http://")
         assert "What was answered is kept in r.replies.jsonl." in said
-        assert said.endswith("Finished runs are in r.jsonl.partial; go on with --resume.\n")
+        assert said.endswith("Finished runs are in r.jsonl.partial. Go on with --resume.\n")
         before = len(fake.requests)
         fake.respond = Gold(INSTANCES)
         other = run(*asked, "--resume", "--max-tokens", 9, cwd=folder, code=2)
