@@ -43,13 +43,15 @@ def run_record(run: Trajectory) -> RunRecord:
     """Return a trajectory as a run.
 
     Dispatches of a turn share its tokens and its reasoning equally. An error is a dispatch that reached nothing,
-    whoever is to blame. Log-probabilities are those of the decision, unless they only say who was dispatched.
+    whoever is to blame. Log-probabilities are those of the decision, unless they only say who was dispatched; their sum
+    is the valid mass.
     """
     steps, place = [], 0
     for number, turn in enumerate(run.turns):
         made = turn.plan.scheduling
         known = made is not None and made.source not in ("parallel", "nothing")
-        table = {n: math.log(p) for n, p in made.probability.items() if p > 0.0} if made and known else None
+        mass = {name: p * made.valid_mass for name, p in made.probability.items()} if made and known else {}
+        table = {name: math.log(p) for name, p in mass.items() if p > 0.0} or None
         for step in turn.steps:
             steps.append(
                 StepRecord(

@@ -2,9 +2,11 @@
 
 import contextlib
 import json
+import math
 import resource
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fake_endpoint import Answer, FakeEndpoint, completion, error
 from gold_model import Gold, write_endpoint
@@ -14,6 +16,7 @@ from entropyjax.endpoints import Endpoint, LogWarning
 from entropyjax.io.lines import write_lines
 from entropyjax.iwg import Difficulty, Trajectory, decode, encode, generate
 from entropyjax.jobs import read_endpoint
+from entropyjax.traces import read_traces
 
 INSTANCES = list(generate("retrieval", Difficulty(executors=4, depth=2, output_tokens=20), count=4))
 
@@ -219,3 +222,30 @@ def test_mistakes_are_answered_in_a_sentence(folder, table, options, sentence):
 def test_example_files_are_endpoints(name):
     path = Path(__file__).resolve().parents[2] / "configs" / "endpoints" / f"{name}.toml"
     assert isinstance(read_endpoint(path), Endpoint) and read_endpoint(path, 3).concurrency == 3
+
+
+def test_traces_hold_the_valid_mass(folder):
+    def change(body, text):
+        if "judge" in text:
+            return None
+        name = INSTANCES[0].marks[0].executor
+        head, rest = '{"dispatches": [{"executor": "', '", "query": "?"}]}'
+        answer = completion(f"{head}{name}{rest}")
+        chances = {name: 0.25, "Nobody": 0.75}
+        others = [{"token": text, "logprob": math.log(p)} for text, p in chances.items()]
+        tokens = [
+            {"token": head, "logprob": 0.0},
+            {**others[0], "top_logprobs": others},
+            {"token": rest, "logprob": 0.0},
+        ]
+        answer["choices"][0]["logprobs"] = {"content": tokens}
+        return Answer(answer)
+
+    write_lines(folder / "a.jsonl", [encode(INSTANCES[0])], replace=True)
+    with FakeEndpoint(respond=Gold(INSTANCES, change)) as fake:
+        write_endpoint(folder / "e.toml", fake.url)
+        run("iwg", "run", "a.jsonl", "--endpoint", "e.toml", "--turns", 1, "--out", "r.jsonl", "--quiet", cwd=folder)
+    found = trajectories(folder / "r.jsonl")[0].turns[0].plan.scheduling
+    assert (found.source, found.valid_mass) == ("log-probabilities", pytest.approx(0.25))
+    traces = read_traces(folder / "r.jsonl")
+    assert np.nansum(np.exp(traces.log_probability)) == pytest.approx(0.25)
