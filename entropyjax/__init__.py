@@ -25,17 +25,23 @@ if TYPE_CHECKING:
     from entropyjax.io.config import ConfigError as ConfigError, SweepConfig as SweepConfig, load as load
     from entropyjax.io.store import open_result as open_result
     from entropyjax.jobs import (
+        Asked as Asked,
         JobError as JobError,
         entropy_of_traces as entropy_of_traces,
         forecast as forecast,
         generate_workflows as generate_workflows,
         predictive_check as predictive_check,
+        read_endpoint as read_endpoint,
+        review_workflows as review_workflows,
         run_workflows as run_workflows,
         score_workflows as score_workflows,
         simulate as simulate,
         summarise as summarise,
         sweep as sweep,
         trap as trap,
+        validate_workflows as validate_workflows,
+        workflows_by_chat as workflows_by_chat,
+        workflows_of_seeds as workflows_of_seeds,
     )
     from entropyjax.models import (
         ConstantEntropy as ConstantEntropy,
@@ -115,17 +121,23 @@ _EXPORTS = {
     "entropyjax.io.config": ("ConfigError", "SweepConfig", "load"),
     "entropyjax.io.store": ("open_result",),
     "entropyjax.jobs": (
+        "Asked",
         "JobError",
         "entropy_of_traces",
         "forecast",
         "predictive_check",
         "generate_workflows",
+        "read_endpoint",
+        "review_workflows",
         "run_workflows",
         "score_workflows",
         "simulate",
         "summarise",
         "sweep",
         "trap",
+        "validate_workflows",
+        "workflows_by_chat",
+        "workflows_of_seeds",
     ),
     "entropyjax.models": (
         "ConstantEntropy",
@@ -184,6 +196,7 @@ _EXPORTS = {
 _HOMES = {name: module for module, names in _EXPORTS.items() for name in names}
 
 __all__ = [
+    "Asked",
     "Below",
     "Boundary",
     "Change",
@@ -244,10 +257,12 @@ __all__ = [
     "phase_diagram",
     "phases",
     "predictive_check",
+    "read_endpoint",
     "read_traces",
     "reasoning_optimum",
     "reasoning_trap",
     "refine",
+    "review_workflows",
     "run_chunks",
     "run_workflows",
     "save_figure",
@@ -262,6 +277,9 @@ __all__ = [
     "trajectory_traces",
     "trap",
     "trap_diagram",
+    "validate_workflows",
+    "workflows_by_chat",
+    "workflows_of_seeds",
     "write_traces",
 ]
 

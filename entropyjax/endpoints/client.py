@@ -77,7 +77,7 @@ class OpenAIChat:
         content = wire.encoded(body)
         if self._http is None:
             raise EndpointError("setting", "This chat is not open; use it as `async with OpenAIChat(...) as chat`.")
-        name = self._numbering.name(body, content)
+        name = self._numbering.name(body, content, options.seed)
         task = self._under_way.get(name)
         if task is None:
             task = asyncio.create_task(self._answer(name, body, content))

@@ -34,7 +34,8 @@ class Endpoint:
     - `attempts`: how often a request is tried; `first_wait`, `longest_wait`: scale of the random time before the second
       attempt, and the longest before any, s.
     - `largest_reply`: size above which a reply is given up, bytes.
-    - `schemas`, `grammars`: whether it knows `response_format` with a JSON schema, and llama.cpp's `grammar`.
+    - `schemas`, `grammars`: whether it knows `response_format` with a JSON schema, and llama.cpp's `grammar`; `seeds`:
+      whether it takes a `seed`.
     - `max_tokens_name`: what it calls `max_tokens`; newer models of OpenAI want "max_completion_tokens".
     - `extra`: other fields of a request; a field whose value is `None` is left out of it.
 
@@ -53,6 +54,7 @@ class Endpoint:
     largest_reply: int = 64 << 20
     schemas: bool = True
     grammars: bool = False
+    seeds: bool = True
     max_tokens_name: str = "max_tokens"
     extra: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from entropyjax.iwg.chat import ChatError
+from entropyjax.iwg.chat import ChatError, ContextError, ReplyError
 
+_EVERYWHERE = ("setting", "key", "model", "quota", "unreachable", "left", "log")
+_TOO_LONG = ("context_length_exceeded", "exceed_context_size_error")
 _LISTED = 300
 """So many characters of an endpoint's own message are told."""
 
@@ -13,12 +15,27 @@ class EndpointError(ChatError):
     """An endpoint that did not answer, or settings that cannot be used; the message says what to do.
 
     **Attributes:** `kind`: "setting", "key", "model", "request", "quota", "busy", "unreachable", "hang", "cut",
-    "malformed", "empty", "left", "log" or "unknown reply".
+    "malformed", "empty", "context", "left", "log" or "unknown reply".
     """
 
     def __init__(self, kind: str, sentence: str):
         self.kind = kind
+        self.everywhere = kind in _EVERYWHERE
         super().__init__(sentence)
+
+
+class NoTextError(EndpointError, ReplyError):
+    """A reply without text."""
+
+    def __init__(self, sentence: str):
+        super().__init__("empty", sentence)
+
+
+class TooLongError(EndpointError, ContextError):
+    """A conversation that the endpoint says is longer than the model's context."""
+
+    def __init__(self, sentence: str):
+        super().__init__("context", sentence)
 
 
 class Failure(NamedTuple):
@@ -44,6 +61,16 @@ def told(document: Any) -> str:
     if len(text) > _LISTED:
         text = f"{text[:_LISTED]}..."
     return f'; it says: "{text}"' if text else ""
+
+
+def too_long(document: Any) -> bool:
+    """Return whether a document says that a conversation is longer than the model's context."""
+    error = document.get("error") if isinstance(document, Mapping) else None
+    if not isinstance(error, Mapping):
+        return False
+    says = str(error.get("message") or "").lower()
+    named = any(error.get(name) in _TOO_LONG for name in ("code", "type"))
+    return named or "maximum context length" in says or "context size" in says
 
 
 def by_status(status: int, document: Any, place: str, model: str, key: str | None) -> Failure:

@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from entropyjax.endpoints.endpoint import Endpoint
-from entropyjax.endpoints.errors import EndpointError, Failure, by_status
+from entropyjax.endpoints.errors import EndpointError, Failure, by_status, too_long
 from entropyjax.endpoints.retry import asked_wait
 from entropyjax.endpoints.secret import MaskingFilter, Secret
 
@@ -97,7 +97,8 @@ class Http:
                 return Failure("malformed", self._garbled(response, text), text=text)
             document = text
         error = document.get("error") if isinstance(document, dict) and "choices" not in document else None
-        if status == 200 and not error:
+        # How long a conversation may be is an answer: it would be the same again.
+        if (status == 200 and not error) or too_long(document):
             return document
         if status == 200:
             # Gateways tell a failure of the model behind them this way.

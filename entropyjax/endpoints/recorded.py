@@ -42,7 +42,7 @@ class Recorded:
         content = wire.encoded(body)
         if self._log is None:
             raise EndpointError("setting", "This chat is not open; use it as `async with Recorded(...) as chat`.")
-        question, number = self._numbering.name(body, content)
+        question, number = self._numbering.name(body, content, options.seed)
         found = self._log.find(question, number)
         if found is None:
             raise EndpointError(

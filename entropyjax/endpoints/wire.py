@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from entropyjax.endpoints.endpoint import Endpoint
-from entropyjax.endpoints.errors import EndpointError, told
+from entropyjax.endpoints.errors import EndpointError, NoTextError, TooLongError, told, too_long
 from entropyjax.iwg.chat import Message, Options, Reply
 
 Alternatives = tuple[tuple[str, float], ...]
@@ -20,7 +20,7 @@ def request(endpoint: Endpoint, messages: Sequence[Message], options: Options) -
         "temperature": options.temperature,
         endpoint.max_tokens_name: options.max_tokens,
     }
-    if options.seed is not None:
+    if options.seed is not None and endpoint.seeds:
         body["seed"] = options.seed
     if options.stop:
         body["stop"] = list(options.stop)
@@ -50,8 +50,12 @@ def encoded(body: Mapping[str, Any]) -> bytes:
 def reply(document: Any) -> Reply:
     """Return the reply that a decoded body holds; the first of a token's alternatives is the one that was drawn.
 
-    **Raises:** `EndpointError` if it holds none, or one without text.
+    **Raises:** `NoTextError` for one without text, `TooLongError` for a refusal of the conversation's length,
+    `EndpointError` if there is none.
     """
+    if too_long(document):
+        sentence = f"The conversation is longer than the model's context{told(document)}"
+        raise TooLongError(f"{sentence}; give the run a budget of context, with a policy that keeps within it.")
     choice = _first(document)
     message = choice.get("message")
     if not isinstance(message, Mapping):
@@ -63,7 +67,7 @@ def reply(document: Any) -> Reply:
     if isinstance(text, list):
         text = "".join(str(_mapping(part).get("text") or "") for part in text)
     if not isinstance(text, str) or not text.strip():
-        raise EndpointError("empty", _empty(finish, message))
+        raise NoTextError(_empty(finish, message))
     return Reply(
         text=text,
         finish=finish,

@@ -2,10 +2,13 @@
 
 import gzip
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
+from typing import Any, BinaryIO
+
+from entropyjax.io.settings import check_settings, settings_path, write_settings
 
 
 class LinesError(ValueError):
@@ -31,20 +34,21 @@ def read_lines(path: str | os.PathLike) -> Iterator[tuple[int, str]]:
         raise LinesError(f"{source} cannot be read as text ({type(error).__name__}).") from None
 
 
-def write_lines(path: str | os.PathLike, lines: Iterable[str]) -> int:
+def write_lines(path: str | os.PathLike, lines: Iterable[str], replace: bool = False) -> int:
     """Write lines, packed if the name ends in ".gz", and return their number; the file gets its name when it is whole.
+
+    **Arguments:** `replace`: a file that is there, which stays what it was until then.
 
     **Raises:** `LinesError` if the path is taken or cannot be written to.
     """
-    target = _free(path)
+    target = Path(path) if replace else _free(path)
     temporary = target.with_name(f".{target.name}.writing-{os.getpid()}")
     count = 0
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        pack = gzip.open if target.name.endswith(".gz") else open
-        with pack(temporary, "wt", encoding="utf-8") as file:
+        with open(temporary, "wb") as raw, _packed(raw, target) as file:
             for line in lines:
-                file.write(line + "\n")
+                file.write(f"{line}\n".encode())
                 count += 1
         os.replace(temporary, target)
     except OSError as error:
@@ -58,24 +62,44 @@ def write_lines(path: str | os.PathLike, lines: Iterable[str]) -> int:
 class GrowingLines:
     """A file that grows by whole lines under the name `<path>.partial` until it is finished.
 
-    **Arguments:** `resume`: go on with what is there; a last line that was cut short is dropped.
+    If it is left by an error before it has a line, nothing of it stays.
 
-    **Raises:** `LinesError` if the path is taken, or there is something to go on with and `resume` is not set.
+    **Arguments:**
+
+    - `resume`: go on with what is there; a last line that was cut short is dropped.
+    - `settings`: what decides about the lines, as JSON values; kept beside the file, and compared when it is gone on
+      with.
+    - `order`: called as order(line), what the lines of the finished file are sorted by; by default as they came.
+
+    **Raises:** `LinesError` if the path is taken, or there is something to go on with and `resume` is not set;
+    `SettingsError` if that was begun with others.
     """
 
-    def __init__(self, path: str | os.PathLike, resume: bool = False):
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        resume: bool = False,
+        settings: Mapping[str, Any] | None = None,
+        order: Callable[[str], Any] | None = None,
+    ):
         self.target = _free(path)
+        self.settings, self.order = settings, order
         self.partial = self.target.with_name(f"{self.target.name}.partial")
         self.kept: list[str] = []
         try:
             self.target.parent.mkdir(parents=True, exist_ok=True)
-            if self.partial.exists():
+            begun = self.partial.exists()
+            if begun:
                 if not resume:
                     raise LinesError(f"{self.partial} is unfinished; go on with --resume, or delete it.")
+                if settings is not None:
+                    check_settings(self.target, settings)
                 whole = self.partial.read_bytes()
                 whole = whole[: whole.rfind(b"\n") + 1]
                 os.truncate(self.partial, len(whole))
                 self.kept = whole.decode().splitlines()
+            if not begun and settings is not None:
+                write_settings(self.target, settings)
             self._file = open(self.partial, "a", encoding="utf-8")  # noqa: SIM115, closed by __exit__
         except (OSError, UnicodeDecodeError) as error:
             why = type(error).__name__
@@ -103,7 +127,27 @@ class GrowingLines:
         with suppress(OSError):
             self._file.close()
         if kind is None:
+            self._finish()
+        elif self.partial.exists() and self.partial.stat().st_size == 0:
+            self.partial.unlink()
+            if self.settings is not None:
+                settings_path(self.target).unlink(missing_ok=True)
+
+    def _finish(self) -> None:
+        """Give the file its name, in order, and packed if the name says so."""
+        if self.order is None and self.target.suffix != ".gz":
             os.replace(self.partial, self.target)
+            return
+        lines = (line for _, line in read_lines(self.partial))
+        write_lines(self.target, lines if self.order is None else sorted(lines, key=self.order))
+        self.partial.unlink()
+
+
+def _packed(file: BinaryIO, target: Path) -> AbstractContextManager[Any]:
+    """Return what packs into a file if the name of the target says so; without a time, so that bytes repeat."""
+    if target.suffix != ".gz":
+        return nullcontext(file)
+    return gzip.GzipFile("", "wb", fileobj=file, mtime=0)
 
 
 def _free(path: str | os.PathLike) -> Path:

@@ -3,15 +3,19 @@
 from entropyjax.iwg.chat import (
     Chat as Chat,
     ChatError as ChatError,
+    ContextError as ContextError,
     Message as Message,
     Options as Options,
     Reply as Reply,
+    ReplyError as ReplyError,
 )
 from entropyjax.iwg.chat_engine import ChatEngine as ChatEngine
 from entropyjax.iwg.checkpoint import PREDICATES as PREDICATES, matches as matches, predicate as predicate
 from entropyjax.iwg.codec import decode as decode, encode as encode, from_json as from_json, to_json as to_json
 from entropyjax.iwg.committee import (
+    Case as Case,
     ChatSolver as ChatSolver,
+    Decision as Decision,
     Extraction as Extraction,
     Report as Report,
     Solution as Solution,
@@ -37,7 +41,6 @@ from entropyjax.iwg.instance import (
     TaskMark as TaskMark,
 )
 from entropyjax.iwg.lockstep import drive as drive, lockstep as lockstep
-from entropyjax.iwg.log_probabilities import from_log_probabilities as from_log_probabilities
 from entropyjax.iwg.loop import Rules as Rules, run as run
 from entropyjax.iwg.metrics import Scores as Scores, score as score
 from entropyjax.iwg.orchestrators import (
@@ -51,6 +54,7 @@ from entropyjax.iwg.orchestrators import (
     simulate as simulate,
 )
 from entropyjax.iwg.replies import Exchange as Exchange, Keeping as Keeping, Replay as Replay
+from entropyjax.iwg.scheduling import scheduling_vector as scheduling_vector
 from entropyjax.iwg.scout import scout as scout
 from entropyjax.iwg.structure import check as check, findings as findings
 from entropyjax.iwg.tokens import Budget as Budget, Counter as Counter, count_characters as count_characters

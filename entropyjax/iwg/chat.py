@@ -6,7 +6,20 @@ from typing import Protocol
 
 
 class ChatError(RuntimeError):
-    """A chat model that did not answer; the message says why and what to do."""
+    """A chat model that did not answer; the message says why and what to do.
+
+    **Attributes:** `everywhere`: whether other requests would meet the same.
+    """
+
+    everywhere: bool = False
+
+
+class ReplyError(ChatError):
+    """A chat model that answered with what is of no use, and would again: the model's doing."""
+
+
+class ContextError(ChatError):
+    """A conversation that is longer than the context of its model."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +72,8 @@ class Reply:
 class Chat(Protocol):
     """A chat model.
 
-    **Raises:** `ChatError` when there is no answer to be had.
+    **Raises:** `ReplyError` or `ContextError` where that is the model's last word, another `ChatError` when there is no
+    answer to be had.
     """
 
     async def reply(self, messages: Sequence[Message], options: Options) -> Reply:

@@ -22,7 +22,7 @@ from entropyjax.iwg.instance import (
 )
 from entropyjax.iwg.prompts import SCOUT, WRAPPER, roster_lines
 from entropyjax.iwg.replies import ask
-from entropyjax.iwg.structure import findings
+from entropyjax.iwg.structure import findings, plan_findings
 
 _STRATEGIES: dict[ExceptionKind, Strategy] = {"missing_information": "decompose"}
 """Strategy against each kind of failure, `retry` where none is named."""
@@ -49,15 +49,26 @@ class ChatEngine:
         if not seed.answer.strip():
             raise WorkflowError(f"The seed '{seed.query[:60]}' has no answer to plan backwards from; add it.")
         problem = ""
-        for _ in range(self.attempts):
-            marks = await self.scout(seed, executors, problem)
-            made = await self.wrap(seed, executors, marks, problem)
-            wrong = findings(made)
+        for attempt in range(self.attempts):
+            again = self._drawn(attempt)
+            marks = await again.scout(seed, executors, problem)
+            made = Instance("chat", seed, tuple(executors), marks, ())
+            # No environment is paid for around a plan that cannot be carried out.
+            wrong = plan_findings(made)
+            if not wrong:
+                made = await again.wrap(seed, executors, marks, problem)
+                wrong = findings(made)
             if not wrong:
                 digest = hashlib.sha256(encode(made).encode()).hexdigest()[:12]
                 return dataclasses.replace(made, id=f"chat-{digest}")
             problem = f"The last attempt cannot be used: {wrong[0]}"
         raise WorkflowError(f"No usable instance came of {self.attempts} attempts at '{seed.query[:60]}'. {problem}")
+
+    def _drawn(self, attempt: int) -> "ChatEngine":
+        """Return the engine with the seed of an attempt; under one seed the same words have the same answer."""
+        if self.options.seed is None:
+            return self
+        return dataclasses.replace(self, options=dataclasses.replace(self.options, seed=self.options.seed + attempt))
 
     async def scout(self, seed: Seed, executors: Sequence[Executor], problem: str = "") -> tuple[TaskMark, ...]:
         """Return a plan, made backwards from the answer."""

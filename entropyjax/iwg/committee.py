@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, Protocol
 
-from entropyjax.iwg.chat import Chat, ChatError, Message, Options
+from entropyjax.iwg.chat import Chat, ContextError, Message, Options, ReplyError
 from entropyjax.iwg.checkpoint import hidden, matches
 from entropyjax.iwg.errors import WorkflowError
 from entropyjax.iwg.instance import Instance
@@ -65,12 +65,17 @@ class ChatSolver:
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """What one tier says; `passed` is `None` while a person has not decided."""
+    """What one tier says.
+
+    **Attributes:** `passed`: `None` while a person has not decided; `differing`: marks for which the second solver
+    found other words than the first.
+    """
 
     tier: Tier
     by: str
     passed: bool | None
     why: str
+    differing: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,6 +91,18 @@ class Report:
         last = self.verdicts[-1]
         return last.passed if last.tier == "review" or not last.passed else None
 
+    @property
+    def agreed(self) -> bool:
+        """Whether both solvers solved it in the same words."""
+        return any(one.tier == "consistency" and one.passed and not one.differing for one in self.verdicts)
+
+    def appealed(self) -> "Report":
+        """Return the report with a review that a person has to make, unless the structure did not pass."""
+        last = self.verdicts[-1]
+        if last.tier in ("structure", "review"):
+            return self
+        return dataclasses.replace(self, verdicts=(*self.verdicts, _WAITING))
+
     def reviewed(self, decision: Decision, by: str, why: str = "") -> "Report":
         """Return the report with a person's decision; raise `WorkflowError` if it does not wait for one."""
         if self.passed is not None:
@@ -94,8 +111,22 @@ class Report:
         return dataclasses.replace(self, verdicts=(*self.verdicts[:-1], verdict))
 
 
+_WAITING = Verdict("review", "", None, "Waits for a person.")
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """An instance with what the committee says of it: a line of the queue that a person goes through."""
+
+    instance: Instance
+    report: Report
+
+
 async def validate(instance: Instance, first: Solver, second: Solver) -> Report:
-    """Return the report on an instance: structure, solvability, consistency; then it waits for a person's review."""
+    """Return the report on an instance: structure, solvability, consistency; then it waits for a person's review.
+
+    **Raises:** `ChatError` if a solver's model cannot be asked.
+    """
     wrong = findings(instance)
     verdicts = [Verdict("structure", "checks", not wrong, " ".join(wrong) or "All hold.")]
     if not wrong:
@@ -105,14 +136,14 @@ async def validate(instance: Instance, first: Solver, second: Solver) -> Report:
             again, verdict = await _solved(instance, second, "consistency")
             verdicts.append(_agrees(instance, found, again, verdict))
     if verdicts[-1].passed:
-        verdicts.append(Verdict("review", "", None, "Waits for a person."))
+        verdicts.append(_WAITING)
     return Report(instance.id, tuple(verdicts))
 
 
 async def _solved(instance: Instance, solver: Solver, tier: Tier) -> tuple[Solution | None, Verdict]:
     try:
         found = await solver.solve(instance)
-    except ChatError as error:
+    except (ReplyError, ContextError) as error:
         return None, Verdict(tier, solver.name, False, f"It did not solve it: {error}")
     missed = [one.mark for one in instance.stages if not matches(one.checkpoint, found.results.get(one.mark, ""))]
     if missed:
@@ -131,7 +162,8 @@ def _agrees(instance: Instance, first: Solution, second: Solution | None, verdic
     if not differing:
         return verdict
     # Checkpoints may hold for different words; these are told and left to the person.
-    return dataclasses.replace(verdict, why=f"{verdict.why} Its words differ at {', '.join(differing)}.")
+    why = f"{verdict.why} Its words differ at {', '.join(differing)}."
+    return dataclasses.replace(verdict, why=why, differing=tuple(differing))
 
 
 def _solution(found: dict[str, Any]) -> Solution:

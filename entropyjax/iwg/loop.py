@@ -4,12 +4,13 @@ import dataclasses
 from typing import NamedTuple
 
 from entropyjax.iwg.board import Board
-from entropyjax.iwg.chat import ChatError
+from entropyjax.iwg.chat import ContextError, ReplyError
 from entropyjax.iwg.environment import Environment, State
+from entropyjax.iwg.errors import WorkflowError
 from entropyjax.iwg.history import Entry, History, Policy, keep, size
 from entropyjax.iwg.instance import Instance
 from entropyjax.iwg.orchestrator import Orchestrator, View
-from entropyjax.iwg.shares import parallel
+from entropyjax.iwg.scheduling import by_dispatch
 from entropyjax.iwg.tokens import Budget, Counter, count_characters
 from entropyjax.iwg.trajectory import BoardUpdate, End, Plan, Step, Trajectory, Turn, Usage
 
@@ -19,13 +20,19 @@ class Rules:
     """How runs are made.
 
     **Attributes:** `budget`: what a run may spend; `policy`: what is kept of the context when it is full; `counter`:
-    counts tokens where nobody else does; `strict`: queries must hold what they are about.
+    counts tokens where nobody else does; `strict`: queries must hold what they are about; `patience`: turns in a row
+    that dispatch nobody on the roster, after which a run ends.
     """
 
     budget: Budget = Budget()
     policy: Policy = keep
     counter: Counter = count_characters
     strict: bool = False
+    patience: int = 5
+
+    def __post_init__(self) -> None:
+        if self.patience < 1:
+            raise WorkflowError(f"patience is {self.patience}; take at least 1 turn.")
 
 
 class _Run(NamedTuple):
@@ -39,10 +46,13 @@ class _Run(NamedTuple):
 
 
 async def run(orchestrator: Orchestrator, instance: Instance, rules: Rules = Rules(), *, trial: int = 0) -> Trajectory:
-    """Run an orchestrator on an instance until it answers, its budget ends, or its model does not reply."""
+    """Run an orchestrator on an instance until it answers, its budget ends, or its model says nothing of use.
+
+    **Raises:** `ChatError` if the model cannot be asked, which tells nothing of the orchestrator: run it again later.
+    """
     environment = Environment(instance, rules.strict)
     static = rules.counter(static_prompt(instance))
-    now, end, answer = _Run(), None, ""
+    now, end, answer, problem = _Run(), None, "", ""
     while end is None:
         view = _view(instance, now, static, rules)
         end = _over(now, view, rules)
@@ -54,10 +64,10 @@ async def run(orchestrator: Orchestrator, instance: Instance, rules: Rules = Rul
                     now = await _turn(orchestrator, environment, now, view, plan, rules)
                 else:
                     end, answer = "answered", plan.answer
-            except ChatError:
-                end = "no_reply"
+            except (ReplyError, ContextError) as error:
+                end, problem = "no_reply" if isinstance(error, ReplyError) else "context_full", str(error)
     success, roster = environment.done(now.state), tuple(instance.roster)
-    return Trajectory(instance.id, orchestrator.name, now.turns, end, answer, success, roster, trial)
+    return Trajectory(instance.id, orchestrator.name, now.turns, end, answer, success, roster, trial, problem=problem)
 
 
 def static_prompt(instance: Instance) -> str:
@@ -82,6 +92,10 @@ def _over(now: _Run, view: View, rules: Rules) -> End | None:
         return "token_budget"
     if budget.context is not None and view.context > budget.context:
         return "context_full"
+    last = now.turns[-rules.patience :]
+    steps = [step for turn in last for step in turn.steps]
+    if len(last) == rules.patience and all(step.observation.outcome == "unknown_executor" for step in steps):
+        return "no_executor"
     return None
 
 
@@ -106,7 +120,8 @@ async def _turn(
             board, more = board.updated([BoardUpdate("MODIFY", dispatch.task, (), status, reflexion.summary)])
             problems = (*problems, *more)
     if plan.scheduling is None:
-        plan = dataclasses.replace(plan, scheduling=parallel(plan.dispatches, tuple(environment.instance.roster)))
+        names = [one.executor for one in plan.dispatches]
+        plan = dataclasses.replace(plan, scheduling=by_dispatch([names], list(environment.instance.roster)))
     counted = _counted(
         plan.usage, [one.reflexion.usage for one in steps], view, thought, size(history) - size(now.history)
     )

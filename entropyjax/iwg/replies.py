@@ -6,7 +6,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
-from entropyjax.iwg.chat import Chat, ChatError, Message, Options, Reply
+from entropyjax.iwg.chat import Chat, ChatError, Message, Options, Reply, ReplyError
 from entropyjax.iwg.codec import encode
 from entropyjax.iwg.errors import WorkflowError
 
@@ -35,7 +35,7 @@ async def ask(
 
     A reply that cannot be read is put back to the model with what is wrong with it.
 
-    **Raises:** `ChatError` if no attempt gave a reply that could be read.
+    **Raises:** `ReplyError` if no attempt gave a reply that could be read.
     """
     problem = ""
     conversation = list(messages)
@@ -44,10 +44,10 @@ async def ask(
         try:
             return read(json_object(reply.text)), reply
         except WorkflowError as error:
-            problem = str(error)
+            problem = "It was cut off at max_tokens; be shorter." if reply.finish == "length" else str(error)
             again = Message("user", f"{problem} Reply with one JSON object of the form that was asked for.")
             conversation = [*messages, Message("assistant", reply.text), again]
-    raise ChatError(f"No reply of the model could be read in {attempts} attempts. The last problem: {problem}")
+    raise ReplyError(f"No reply of the model could be read in {attempts} attempts. The last problem: {problem}")
 
 
 @dataclasses.dataclass(frozen=True)

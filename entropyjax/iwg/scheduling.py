@@ -1,43 +1,22 @@
 """The scheduling vector of an orchestrator that answers in words: from log-probabilities, draws, or one plan."""
 
 import collections
-import dataclasses
 import re
 from collections.abc import Iterable, Sequence
-
-import numpy as np
-from jaxtyping import Float
+from typing import Literal
 
 from entropyjax.iwg.chat import Reply
 from entropyjax.iwg.spelling import Tree, fall, grow, spelling
+from entropyjax.iwg.trajectory import Scheduling
 
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Scheduling:
-    """Probabilities of executors at one decision.
-
-    **Attributes:**
-
-    - `names`: the executors.
-    - `source`: "log-probabilities"; "draws", shares of several plans; "parallel", one plan whose executors share the
-      probability; or "nothing", where no executor is named.
-    - `probability`: of each executor, renormalised over them; NaN where the source is "nothing".
-    - `valid_mass`: probability that fell on executors at all, before it was renormalised.
-    - `missing`: probability that the endpoint did not tell and that may be any executor's, so that the true one of each
-      is at most `probability * valid_mass + missing`; 0 where log-probabilities were not given.
-    """
-
-    names: tuple[str, ...]
-    source: str
-    probability: Float[np.ndarray, " executors"]
-    valid_mass: float
-    missing: float = 0.0
+Before = str | re.Pattern[str]
+"""What stands right before a name in a plan: a text or a pattern; empty where a name may stand anywhere."""
 
 
 def scheduling_vector(
     replies: Reply | Sequence[Reply],
     names: Sequence[str],
-    before: str = "",
+    before: Before = "",
     dispatched: Sequence[Sequence[str]] | None = None,
 ) -> Scheduling:
     """Return the scheduling vector behind the replies to one prompt, from the best source that they offer.
@@ -53,7 +32,7 @@ def scheduling_vector(
 
     - `replies`: one plan, or several that were drawn with the same prompt.
     - `names`: the executors.
-    - `before`: text right before a name in a plan, such as '"executor": "'; by default a name may stand anywhere.
+    - `before`: what stands right before a name in a plan, such as '"executor": "'.
     - `dispatched`: names that each plan dispatches, by default those that are found in its text.
 
     **Raises:** `ValueError` if there is no reply, or two executors share a name.
@@ -70,30 +49,47 @@ def scheduling_vector(
         return _scheduling(names, "log-probabilities", mass, missing)
     if dispatched is None:
         dispatched = [named(reply.text, names, before) for reply in replies]
-    source = "draws" if len(replies) > 1 else "parallel"
-    shares = _shares(dispatched)
+    found = by_dispatch(dispatched, names)
     # Where nobody is named, what is missing is all that is known.
-    return _scheduling(names, source, shares, 0.0 if any(shares.get(name) for name in names) else missing)
+    return Scheduling("nothing", {}, 0.0, missing) if found.source == "nothing" else found
 
 
-def named(text: str, names: Iterable[str], before: str = "") -> tuple[str, ...]:
+def by_dispatch(plans: Sequence[Sequence[str]], names: Sequence[str]) -> Scheduling:
+    """Return the scheduling vector of plans from the executors that each dispatches.
+
+    Plans count alike, and so do the executors of a plan: for a single one H is ln of their number.
+    """
+    source = "draws" if len(plans) > 1 else "parallel"
+    return _scheduling(names, source, _shares(plans), 0.0)
+
+
+def named(text: str, names: Iterable[str], before: Before = "") -> tuple[str, ...]:
     """Return the executors that a text names as whole words, each once, in its order."""
     return tuple(dict.fromkeys(found[1] for found in _occurrences(text, names, before)))
 
 
-def _occurrences(text: str, names: Iterable[str], before: str) -> Iterable[re.Match[str]]:
+def _occurrences(text: str, names: Iterable[str], before: Before) -> Iterable[re.Match[str]]:
     # The longest first: "web search" is no "web".
     spelled = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
-    begin = re.escape(before) if before else r"(?<![\w-])"
+    begin = _pattern(before) if before else r"(?<![\w-])"
     return re.finditer(rf"{begin}({spelled})(?![\w-])", text)
 
 
-def _scheduling(names: tuple[str, ...], source: str, mass: dict[str, float], missing: float) -> Scheduling:
-    found = np.array([mass.get(name, 0.0) for name in names])
-    valid = float(found.sum())
-    if valid == 0.0:
-        return Scheduling(names, "nothing", np.full(len(names), np.nan), 0.0, missing)
-    return Scheduling(names, source, found / valid, min(valid, 1.0), missing)
+def _pattern(before: Before) -> str:
+    return re.escape(before) if isinstance(before, str) else before.pattern
+
+
+def _scheduling(
+    names: Iterable[str],
+    source: Literal["log-probabilities", "draws", "parallel"],
+    mass: dict[str, float],
+    missing: float,
+) -> Scheduling:
+    found = {name: mass[name] for name in names if mass.get(name, 0.0) > 0.0}
+    valid = sum(found.values())
+    if not found:
+        return Scheduling("nothing", {}, 0.0, missing)
+    return Scheduling(source, {name: value / valid for name, value in found.items()}, min(valid, 1.0), missing)
 
 
 def _shares(dispatched: Sequence[Sequence[str]]) -> dict[str, float]:
@@ -106,7 +102,7 @@ def _shares(dispatched: Sequence[Sequence[str]]) -> dict[str, float]:
 
 
 def _from_log_probabilities(
-    replies: Sequence[Reply], names: tuple[str, ...], before: str
+    replies: Sequence[Reply], names: tuple[str, ...], before: Before
 ) -> tuple[dict[str, float], float]:
     """Return the probability of each name and what is missing, as a mean over the replies that tell."""
     trees: dict[str, Tree] = {}
@@ -134,15 +130,13 @@ def _from_log_probabilities(
     return mass, min(missing, 1.0)
 
 
-def _start(text: str, names: Iterable[str], before: str) -> int | None:
+def _start(text: str, names: Iterable[str], before: Before) -> int | None:
     """Return where a plan's first name stands, or would have to stand."""
+    if before:
+        place = re.search(_pattern(before), text)
+        return None if place is None else _word(text, place.end())
     found = next(iter(_occurrences(text, names, before)), None)
-    if found is not None:
-        return found.start(1)
-    if not before:
-        return _word(text, 0)
-    place = text.find(before)
-    return None if place < 0 else _word(text, place + len(before))
+    return _word(text, 0) if found is None else found.start(1)
 
 
 def _word(text: str, place: int) -> int:

@@ -14,9 +14,14 @@ def findings(instance: Instance) -> tuple[str, ...]:
     Names fit together; the plan is acyclic and in an order in which it can be done; every checkpoint can be decided and
     reached; no output holds the value of a mark that is not before it; the answer is found in the environment.
     """
-    names = tuple(_names(instance))
+    names = (*_plan_names(instance), *_stage_names(instance))
     # What follows looks things up by these names.
     return names or (*_order(instance), *_checkpoints(instance), *_leaks(instance), *_answer(instance))
+
+
+def plan_findings(instance: Instance) -> tuple[str, ...]:
+    """Return what is wrong with an instance's plan, before anything is built on it."""
+    return tuple(_plan_names(instance)) or tuple(_order(instance))
 
 
 def check(instance: Instance) -> Instance:
@@ -26,18 +31,11 @@ def check(instance: Instance) -> Instance:
     return instance
 
 
-def _names(instance: Instance) -> Iterator[str]:
+def _plan_names(instance: Instance) -> Iterator[str]:
     if not instance.marks:
         yield "It has no marks."
-    for what, names in (
-        ("executor", [one.name for one in instance.executors]),
-        ("mark", [one.id for one in instance.marks]),
-        ("exception of the mark", [one.mark for one in instance.exceptions]),
-    ):
-        for name in sorted({one for one in names if names.count(one) > 1} if len(set(names)) < len(names) else ()):
-            yield f"The {what} '{name}' is there twice."
-    if [one.mark for one in instance.stages] != [one.id for one in instance.marks]:
-        yield "Its stages are not those of its marks, in the same order."
+    yield from _twice("executor", [one.name for one in instance.executors])
+    yield from _twice("mark", [one.id for one in instance.marks])
     for mark in instance.marks:
         if mark.executor not in instance.roster:
             yield f"The mark '{mark.id}' needs the executor '{mark.executor}', who is not on the roster."
@@ -46,11 +44,22 @@ def _names(instance: Instance) -> Iterator[str]:
         for other in mark.dependencies:
             if other not in instance.mark:
                 yield f"The mark '{mark.id}' depends on '{other}', which is no mark."
+
+
+def _stage_names(instance: Instance) -> Iterator[str]:
+    yield from _twice("exception of the mark", [one.mark for one in instance.exceptions])
+    if [one.mark for one in instance.stages] != [one.id for one in instance.marks]:
+        yield "Its stages are not those of its marks, in the same order."
     for scenario in instance.exceptions:
         if scenario.mark not in instance.mark:
             yield f"An exception belongs to '{scenario.mark}', which is no mark."
         elif scenario.strategy == "switch" and scenario.backup not in instance.roster:
             yield f"The exception of '{scenario.mark}' needs the backup '{scenario.backup}', who is not on the roster."
+
+
+def _twice(what: str, names: list[str]) -> Iterator[str]:
+    for name in sorted({one for one in names if names.count(one) > 1} if len(set(names)) < len(names) else ()):
+        yield f"The {what} '{name}' is there twice."
 
 
 def _order(instance: Instance) -> Iterator[str]:

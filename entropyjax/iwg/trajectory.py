@@ -11,7 +11,7 @@ Status = Literal["pending", "in_progress", "completed", "failed"]
 Outcome = Literal[
     "reached", "partial", "exception", "wrong_executor", "unknown_executor", "premature", "repeated", "missing_input"
 ]
-End = Literal["answered", "step_budget", "token_budget", "context_full", "no_reply"]
+End = Literal["answered", "step_budget", "token_budget", "context_full", "no_reply", "no_executor"]
 
 ORCHESTRATOR_FAULTS: tuple[Outcome, ...] = (
     "wrong_executor",
@@ -47,18 +47,24 @@ class Scheduling:
 
     **Attributes:**
 
-    - `method`: where it comes from: log-probabilities of names, plans drawn again, the dispatches of the turn
-      themselves, or the orchestrator's own law (of those whose law is known).
-    - `probabilities`: by executor, summing to one; executors that are left out have none.
-    - `valid_mass`: the probability that fell on names of the roster before it was normalised.
+    - `source`: where it comes from: log-probabilities of the executors' names; draws, the shares of several plans;
+      parallel, the dispatches of the one plan; or the law of an orchestrator whose law is known. "nothing" where no
+      executor is named.
+    - `probability`: of each executor, renormalised over them; those that are left out have none.
+    - `valid_mass`: probability that fell on executors at all, before it was renormalised.
+    - `missing`: probability that the endpoint did not tell and that may be any executor's, so that the true one of each
+      is at most `probability * valid_mass + missing`; 0 where log-probabilities were not given.
     """
 
-    method: Literal["log_probabilities", "resampling", "parallel", "law"]
-    probabilities: Mapping[str, float]
+    source: Literal["log-probabilities", "draws", "parallel", "law", "nothing"]
+    probability: Mapping[str, float]
     valid_mass: float = 1.0
+    missing: float = 0.0
 
     def __post_init__(self) -> None:
-        wrong = [p for p in (*self.probabilities.values(), self.valid_mass) if not 0.0 <= p <= 1.0 + _ROUNDING]
+        wrong = [
+            p for p in (*self.probability.values(), self.valid_mass, self.missing) if not 0.0 <= p <= 1.0 + _ROUNDING
+        ]
         if wrong:
             raise WorkflowError(f"A scheduling vector holds the probability {wrong[0]:g}; it must lie in [0, 1].")
 
@@ -164,7 +170,7 @@ class Trajectory:
     """A run of an orchestrator on an instance.
 
     **Attributes:** `trial`: number of the repeat; `end`: why it ended; `answer`: what it said at the end; `success`:
-    whether every checkpoint was reached.
+    whether every checkpoint was reached; `problem`: what was wrong with a model's last reply, where that ended it.
     """
 
     instance: str
@@ -176,3 +182,4 @@ class Trajectory:
     roster: tuple[str, ...]
     trial: int = 0
     system: str = "iwg"
+    problem: str = ""

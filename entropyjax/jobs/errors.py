@@ -5,6 +5,7 @@ from entropyjax.ensemble import EnsembleError
 from entropyjax.inference import InferenceError
 from entropyjax.io.config import ConfigError
 from entropyjax.io.lines import LinesError
+from entropyjax.io.settings import SettingsError
 from entropyjax.io.store import StoreError
 from entropyjax.iwg import WorkflowError
 from entropyjax.iwg.chat import ChatError
@@ -23,6 +24,7 @@ USER_ERRORS = (
     ConfigError,
     StoreError,
     LinesError,
+    SettingsError,
     WorkflowError,
     EnsembleError,
     AgentError,

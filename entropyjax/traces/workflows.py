@@ -22,7 +22,7 @@ class Workflow(AbstractFormat):
     @classmethod
     def sniff(cls, head: str) -> bool:
         first = next((line for line in head.split("\n") if line.strip()), "")
-        start = "".join(first[:2048].split())
+        start = "".join(first.split())
         return start.startswith('{"answer":') and '"end":' in start and '"instance":' in start
 
     @classmethod
@@ -43,13 +43,15 @@ def run_record(run: Trajectory) -> RunRecord:
     """Return a trajectory as a run.
 
     Dispatches of a turn share its tokens and its reasoning equally. An error is a dispatch that reached nothing,
-    whoever is to blame. Log-probabilities are those of the decision, unless they only say who was dispatched.
+    whoever is to blame. Log-probabilities are those of the decision, unless they only say who was dispatched; their sum
+    is the valid mass.
     """
     steps, place = [], 0
     for number, turn in enumerate(run.turns):
         made = turn.plan.scheduling
-        known = made is not None and made.method != "parallel"
-        table = {n: math.log(p) for n, p in made.probabilities.items() if p > 0.0} if made and known else None
+        known = made is not None and made.source not in ("parallel", "nothing")
+        mass = {name: p * made.valid_mass for name, p in made.probability.items()} if made and known else {}
+        table = {name: math.log(p) for name, p in mass.items() if p > 0.0} or None
         for step in turn.steps:
             steps.append(
                 StepRecord(

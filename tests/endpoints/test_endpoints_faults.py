@@ -42,11 +42,8 @@ LASTING = {
     "403": (Answer(error("no"), 403), "key", "refuses access with status 403"),
     "model": (Answer(error("The model m does not exist", "model_not_found"), 404), "model", "knows no model 'm'"),
     "path": (Answer(b"404 page not found", 404), "setting", "is not found; .* usually ends in /v1"),
-    "request": (
-        Answer(error("exceeds the available context size"), 400),
-        "request",
-        "status 400; it says: .exceeds the",
-    ),
+    "request": (Answer(error("no such field"), 400), "request", "status 400; it says: .no such field"),
+    "context": (Answer(error("x", "context_length_exceeded"), 400), "context", "longer than the model's context"),
     "quota": (Answer(error("pay", "insufficient_quota"), 429), "quota", "has no quota left; it says: .pay."),
     "redirect": (Answer(b"", 308, {"Location": "http://elsewhere/"}), "setting", "redirects .status 308., and keys"),
     "not implemented": (Answer(b"", 501), "request", "refuses the request with status 501"),

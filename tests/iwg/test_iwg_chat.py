@@ -3,6 +3,7 @@
 import asyncio
 import json
 import math
+import re
 
 import pytest
 
@@ -13,6 +14,7 @@ from entropyjax.iwg import (
     ChatOrchestrator,
     ChatSettings,
     ChatSolver,
+    ContextError,
     Difficulty,
     Exchange,
     Executor,
@@ -22,6 +24,7 @@ from entropyjax.iwg import (
     Options,
     Replay,
     Reply,
+    ReplyError,
     Rules,
     Seed,
     Solution,
@@ -30,9 +33,9 @@ from entropyjax.iwg import (
     drive,
     encode,
     findings,
-    from_log_probabilities,
     generate,
     run,
+    scheduling_vector,
     validate,
 )
 from entropyjax.iwg.checkpoint import hidden
@@ -75,36 +78,18 @@ def test_log_probabilities_by_hand():
         [("2", 0.5), ("1", 0.4), ("3", 0.1)],
         [('", "query": "?"}', 1.0)],
     )
-    found = from_log_probabilities(Reply(text, logprobs=logprobs), ROSTER)
+    found = scheduling_vector(Reply(text, logprobs=logprobs), ROSTER, re.compile(r'"executor"\s*:\s*"'))
     # 0.6 * 0.9 * 0.4, 0.6 * 0.9 * 0.5 and 0.3: together 0.786.
-    assert found.method == "log_probabilities" and found.valid_mass == pytest.approx(0.786)
+    assert found.source == "log-probabilities" and found.valid_mass == pytest.approx(0.786)
     expected = {"Almanac_1": 0.216 / 0.786, "Almanac_2": 0.27 / 0.786, "Bureau_1": 0.3 / 0.786}
-    assert found.probabilities == pytest.approx(expected)
+    assert found.probability == pytest.approx(expected) and found.missing < 1e-12
 
 
-def test_names_that_begin_alike_share_what_is_not_told_apart():
-    reply = Reply("ab1", logprobs=tokens([("c", 0.3), ("a", 0.5), ("ab", 0.2)], [("b", 0.8), ("x", 0.2)], [("1", 1.0)]))
-    found = from_log_probabilities(reply, ("ab1", "ab2", "c"), start=0)
-    # 0.2 goes to both, 0.5 * 0.8 to the name that was taken.
-    assert found.probabilities == pytest.approx({"ab1": 0.5 / 0.9, "ab2": 0.1 / 0.9, "c": 0.3 / 0.9})
-    assert found.valid_mass == pytest.approx(0.9)
-    inside = Reply('ab"', logprobs=tokens([("ab", 1.0)], [('"', 0.75), ('c"', 0.25)]))
-    assert from_log_probabilities(inside, ("ab", "abc"), start=0).probabilities == pytest.approx(
-        {"ab": 0.75, "abc": 0.25}
-    )
-
-
-@pytest.mark.parametrize(
-    "reply",
-    [
-        Reply('{"executor": "Almanac_1"}'),
-        Reply("hello", logprobs=tokens([("hello", 1.0)])),
-        Reply('{"executor": "Zoo"}', logprobs=tokens([('{"executor": "', 1.0)], [('Zoo"}', 1.0)])),
-        Reply('{"executor": "Almanac_1"}', logprobs=tokens([("not the text", 1.0)])),
-    ],
-)
-def test_without_evidence_there_is_no_vector(reply):
-    assert from_log_probabilities(reply, ROSTER) is None
+def test_the_first_place_of_a_name_counts():
+    head, rest = '[{"executor": "', '"}, {"executor": "Bureau_1"}]'
+    logprobs = tokens([(head, 1.0)], [("Zoo", 0.75), ("Bureau_1", 0.25)], [(rest, 1.0)])
+    found = scheduling_vector(Reply(f"{head}Zoo{rest}", logprobs=logprobs), ROSTER, '"executor": "')
+    assert (found.source, found.probability, found.valid_mass) == ("log-probabilities", {"Bureau_1": 1.0}, 0.25)
 
 
 def test_json_objects_are_found_in_prose():
@@ -150,7 +135,7 @@ def test_a_chat_model_that_does_everything_right():
     assert done.success and done.end == "answered" and done.answer == INSTANCE.seed.answer
     # A plan reads 100 tokens and writes 9; of a conclusion the model counts only what it reads.
     assert [(turn.context, turn.reasoning, turn.spent) for turn in done.turns] == [(100.0, 7.0, 159.0)] * 3
-    assert {turn.plan.scheduling.method for turn in done.turns} == {"parallel"}
+    assert {turn.plan.scheduling.source for turn in done.turns} == {"parallel"}
     assert [step.reflexion.summary for turn in done.turns for step in turn.steps] == [
         hidden(one.checkpoint) for one in INSTANCE.stages
     ]
@@ -176,11 +161,14 @@ def test_plans_are_drawn_again_for_the_scheduling_vector():
     done = drive(run(ChatOrchestrator(chat, "fake", settings), INSTANCE, Rules()))
     law = done.turns[0].plan.scheduling
     right = INSTANCE.marks[0].executor
-    assert law.method == "resampling" and law.valid_mass == 0.75
+    assert law.source == "draws" and law.valid_mass == 0.75
     expected = {right: 1.0} if right == "Bureau_1" else {right: 2 / 3, "Bureau_1": 1 / 3}
-    assert law.probabilities == pytest.approx(expected)
+    assert law.probability == pytest.approx(expected)
     plans = [options for messages, options in chat.calls if "What happened" in messages[0].content]
     assert [one.seed for one in plans[:5]] == [3, 4, 5, 6, 7]
+    for settings, sentence in (({"resample": 4}, "all alike"), ({"options": options, "resample": 1}, "at least 2")):
+        with pytest.raises(WorkflowError, match=sentence):
+            ChatSettings(**settings)
 
 
 def test_models_that_fail_end_their_run_and_no_other():
@@ -190,10 +178,25 @@ def test_models_that_fail_end_their_run_and_no_other():
     assert done.end == "step_budget" and {s.observation.outcome for t in done.turns for s in t.steps} == {
         "unknown_executor"
     }
-    assert done.turns[0].plan.scheduling.valid_mass == 0.0
-    for chat in (Fake(lambda text: "Hm."), Fake(lambda text: {}), Fake(lambda text: ChatError("429"))):
+    law = done.turns[0].plan.scheduling
+    assert (law.source, law.valid_mass) == ("nothing", 0.0)
+    for chat in (Fake(lambda text: "Hm."), Fake(lambda text: {})):
         done = drive(run(ChatOrchestrator(chat, "fake"), INSTANCE, Rules()))
         assert done.end == "no_reply" and done.turns == () and not done.success
+        assert done.problem.startswith("No reply of the model could be read in 2 attempts.")
+    done = drive(run(ChatOrchestrator(Fake(lambda text: ContextError("Too long.")), "fake"), INSTANCE, Rules()))
+    assert (done.end, done.problem) == ("context_full", "Too long.")
+    # What an endpoint does says nothing of the orchestrator.
+    with pytest.raises(ChatError, match="429"):
+        drive(run(ChatOrchestrator(Fake(lambda text: ChatError("429")), "fake"), INSTANCE, Rules()))
+
+
+def test_a_model_that_names_nobody_for_long_is_stopped():
+    wrong = Fake(lambda text: gold(text) if "judge" in text else {"dispatches": [{"executor": "Zoo", "query": "?"}]})
+    done = drive(run(ChatOrchestrator(wrong, "fake"), INSTANCE, Rules(patience=3)))
+    assert done.end == "no_executor" and len(done.turns) == 3
+    with pytest.raises(WorkflowError, match="patience is 0; take at least 1 turn"):
+        Rules(patience=0)
 
 
 def test_what_was_kept_is_replayed():
@@ -203,8 +206,8 @@ def test_what_was_kept_is_replayed():
     assert len(kept) == len(chat.calls)
     kept = [decode(Exchange, encode(one)) for one in kept]
     assert drive(run(ChatOrchestrator(Replay(kept), "fake"), INSTANCE, Rules())) == first
-    cut = drive(run(ChatOrchestrator(Replay(kept[:3]), "fake"), INSTANCE, Rules()))
-    assert cut.end == "no_reply" and cut.turns == first.turns[:1]
+    with pytest.raises(ChatError, match="No reply is kept for the conversation"):
+        drive(run(ChatOrchestrator(Replay(kept[:3]), "fake"), INSTANCE, Rules()))
     with pytest.raises(ChatError, match="No reply is kept for the conversation that ends in 'hello'"):
         drive(Replay(kept).reply([Message("user", "hello")], Options()))
 
@@ -304,7 +307,7 @@ def test_the_committee_lets_pass_what_two_solvers_solve():
     [
         ({"results": SAID | {"m2": "Nobody"}, "answer": "x"}, "solvability", "missed the checkpoint of 'm2'"),
         ({"results": SAID, "answer": "Nobody"}, "solvability", "It answered 'Nobody'"),
-        (ChatError("401"), "solvability", "did not solve it: 401"),
+        (ReplyError("Hm."), "solvability", "did not solve it: Hm."),
     ],
 )
 def test_the_committee_stops_at_the_tier_that_fails(answer, tier, why):

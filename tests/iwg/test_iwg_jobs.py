@@ -7,9 +7,10 @@ import pytest
 from test_cli import run
 
 from entropyjax.io.lines import GrowingLines, LinesError, read_lines, write_lines
+from entropyjax.io.settings import SettingsError
 from entropyjax.iwg import Instance, Trajectory, decode
 from entropyjax.iwg.orchestrators import scripted
-from entropyjax.jobs.iwg import run_workflows
+from entropyjax.jobs.iwg_run import run_workflows
 from entropyjax.traces import read_traces
 
 
@@ -95,18 +96,25 @@ def test_mistakes_are_answered_in_a_sentence(folder, arguments, sentence):
 def test_interrupted_runs_are_gone_on_with(folder):
     count = iter(range(100))
 
-    def failing(instance, number):
+    def perfect(instance, number):
         if next(count) == 3:
             raise KeyboardInterrupt
         return scripted("perfect")(instance, number)
 
     with pytest.raises(KeyboardInterrupt):
-        run_workflows(folder / "a.jsonl", folder / "c.jsonl", failing, concurrency=1)
+        run_workflows(folder / "a.jsonl", folder / "c.jsonl", perfect, concurrency=1)
     partial = folder / "c.jsonl.partial"
     assert len(partial.read_text().splitlines()) == 3
     # The last line is cut short, as by a full disk.
     partial.write_text(partial.read_text()[:-20])
     assert "go on with --resume" in run("iwg", "run", "a.jsonl", "--out", "c.jsonl", cwd=folder, code=2)
+    for option, sentence in (
+        (("--seed", 1), "was begun with seed 0, and now it is 1"),
+        (("--policy", "truncate"), 'was begun with rules.policy "keep", and now it is "truncate"'),
+        (("--orchestrator", "simulated"), 'was begun with orchestrator "perfect", and now it is "simulated"'),
+    ):
+        assert sentence in run("iwg", "run", "a.jsonl", "--out", "c.jsonl", "--resume", *option, cwd=folder, code=2)
+    assert len(partial.read_text().splitlines()) == 3
     run("iwg", "run", "a.jsonl", "--out", "c.jsonl", "--resume", "--quiet", cwd=folder)
     run("iwg", "run", "a.jsonl", "--out", "d.jsonl", "--quiet", cwd=folder)
     assert (folder / "c.jsonl").read_text() == (folder / "d.jsonl").read_text() and not partial.exists()
@@ -114,6 +122,12 @@ def test_interrupted_runs_are_gone_on_with(folder):
 
 def test_files_of_lines(tmp_path):
     assert write_lines(tmp_path / "new" / "a.gz", ["1", "2"]) == 2
+    with GrowingLines(tmp_path / "new" / "b.gz", order=int) as file:
+        file.write("2")
+        file.write("1")
+    # Packed, in order, and without a time.
+    assert (tmp_path / "new" / "b.gz").read_bytes() == (tmp_path / "new" / "a.gz").read_bytes()
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["a.gz", "b.gz"]
     assert list(read_lines(tmp_path / "new" / "a.gz")) == [(1, "1"), (2, "2")]
     (tmp_path / "b").write_text("1\n\n3\n")
     assert list(read_lines(tmp_path / "b")) == [(1, "1"), (3, "3")]
@@ -134,6 +148,33 @@ def test_files_of_lines(tmp_path):
     with pytest.raises(ValueError):
         write_lines(tmp_path / "d", lines())
     assert not list(tmp_path.glob("*d*"))
+
+
+def test_settings_of_files(tmp_path):
+    settings = {"seed": 1, "rules": {"turns": None, "names": ("a",)}}
+    begin = lambda resume, changed=settings: GrowingLines(tmp_path / "a", resume, changed)  # noqa: E731
+    with pytest.raises(ZeroDivisionError), begin(False):
+        raise ZeroDivisionError
+    # Nothing came of it, and nothing is left.
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(ZeroDivisionError), begin(False) as file:
+        file.write("1")
+        raise ZeroDivisionError
+    for changed, sentence in [
+        ({**settings, "seed": 2}, "was begun with seed 1, and now it is 2; go on with the same"),
+        ({**settings, "rules": {"turns": 3, "names": ("a",)}}, r"rules\.turns null, and now it is 3"),
+        ({**settings, "new": ""}, 'new not set, and now it is ""'),
+        ({"rules": settings["rules"]}, "seed 1, and now it is not set"),
+    ]:
+        with pytest.raises(SettingsError, match=sentence):
+            begin(True, changed)
+    with begin(True) as file:
+        assert file.kept == ["1"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "a.settings.json"]
+    (tmp_path / "a").rename(tmp_path / "a.partial")
+    (tmp_path / "a.settings.json").write_text("{")
+    with pytest.raises(SettingsError, match=r"cannot be read from .*begin anew"):
+        begin(True)
 
 
 def test_a_full_disk_is_told_and_keeps_what_is_there(tmp_path):

@@ -32,9 +32,8 @@ from entropyjax.iwg.metrics import (
 )
 from entropyjax.iwg.metrics.failures import blame
 from entropyjax.iwg.metrics.series import series
-from entropyjax.iwg.shares import parallel, resampled
+from entropyjax.iwg.scheduling import by_dispatch
 from entropyjax.iwg.strategy import strategy_of
-from entropyjax.iwg.trajectory import Dispatch
 
 
 def lcs(one, other):
@@ -143,10 +142,10 @@ def test_macro_f1_by_hand():
 
 def test_scheduling_vectors():
     roster = ("a", "b", "c")
-    two = parallel([Dispatch("a", ""), Dispatch("b", ""), Dispatch("b", ""), Dispatch("x", "")], roster)
-    assert two == Scheduling("parallel", {"a": 0.5, "b": 0.5}, 0.75)
-    assert resampled(["a", "a", "b", "x"], roster) == Scheduling("resampling", {"a": 2 / 3, "b": 1 / 3}, 0.75)
-    assert resampled(["x"], roster).probabilities == {} and parallel([], roster).valid_mass == 0.0
+    assert by_dispatch([["a", "b", "b", "x"]], roster) == Scheduling("parallel", {"a": 0.5, "b": 0.5}, 2 / 3)
+    drawn = by_dispatch([["a"], ["a"], ["b"], ["x"]], roster)
+    assert drawn == Scheduling("draws", {"a": 2 / 3, "b": 1 / 3}, 0.75)
+    assert by_dispatch([["x"]], roster) == by_dispatch([[]], roster) == Scheduling("nothing", {}, 0.0)
 
 
 INSTANCES = list(generate("retrieval", Difficulty(width=2), count=6))
@@ -204,7 +203,7 @@ def test_failures_are_laid_on_whose_they_are():
     flawed = runs_of("perfect", FLAWED, turns=1)
     assert {blame(one) for one in flawed} == {"executor"}
     silent = dataclasses.replace(flawed[0], end="no_reply")
-    assert blame(silent) == "endpoint" and blame(dataclasses.replace(silent, success=True)) == ""
+    assert blame(silent) == "orchestrator" and blame(dataclasses.replace(silent, success=True)) == ""
 
 
 def test_recoveries_of_the_perfect_orchestrator_are_the_gold_ones():

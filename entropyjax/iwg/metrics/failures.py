@@ -8,21 +8,19 @@ from entropyjax.iwg.instance import Instance
 from entropyjax.iwg.strategy import STRATEGIES, strategy_of
 from entropyjax.iwg.trajectory import ORCHESTRATOR_FAULTS, Trajectory
 
-BLAME = ("orchestrator", "executor", "budget", "endpoint")
+BLAME = ("orchestrator", "executor", "budget")
 """Whose failure a failed run can be."""
 
 
 def blame(run: Trajectory) -> str:
     """Return whose failure a run was, empty for a success.
 
-    The endpoint's if it did not reply; the orchestrator's if it stopped; else that of the last dispatch that failed
-    (an exception is the executor's); the budget's if none did.
+    The orchestrator's if it stopped or said nothing of use; else that of the last dispatch that failed (an exception is
+    the executor's); the budget's if none did.
     """
     if run.success:
         return ""
-    if run.end == "no_reply":
-        return "endpoint"
-    if run.end == "answered":
+    if run.end in ("answered", "no_reply"):
         return "orchestrator"
     outcomes = [step.observation.outcome for turn in run.turns for step in turn.steps]
     failed = [one for one in outcomes if one == "exception" or one in ORCHESTRATOR_FAULTS]

@@ -78,5 +78,5 @@ class _Entropies:
         return self.known[self._key(turn)]
 
     def _key(self, turn: Turn) -> tuple[float, ...]:
-        found = turn.plan.scheduling.probabilities if turn.plan.scheduling else {}
+        found = turn.plan.scheduling.probability if turn.plan.scheduling else {}
         return tuple(sorted((value for value in found.values() if value > 0.0), reverse=True))

@@ -2,18 +2,22 @@
 
 import dataclasses
 import json
+import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from entropyjax.iwg.chat import Chat, Message, Options, Reply
 from entropyjax.iwg.codec import from_json
 from entropyjax.iwg.errors import WorkflowError
-from entropyjax.iwg.log_probabilities import from_log_probabilities
+from entropyjax.iwg.grammars import plan_grammar, reflexion_grammar
 from entropyjax.iwg.orchestrator import View
 from entropyjax.iwg.prompts import PLAN, REFLEXION, plan_schema, reflexion_schema, roster_lines
 from entropyjax.iwg.replies import ask, json_object
-from entropyjax.iwg.shares import resampled
+from entropyjax.iwg.scheduling import by_dispatch, scheduling_vector
 from entropyjax.iwg.trajectory import BoardUpdate, Dispatch, Observation, Plan, Reflexion, Scheduling, Usage
+
+_EXECUTOR = re.compile(r'"executor"\s*:\s*"')
+"""What stands before an executor's name in a plan."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,14 +27,34 @@ class ChatSettings:
     **Attributes:**
 
     - `options`: temperature and so on; with `top_logprobs` the scheduling vector comes from log-probabilities.
-    - `resample`: plans drawn again at each turn for the scheduling vector where there are no log-probabilities; they
-      need a temperature above 0.
+    - `resample`: plans drawn again at each turn for the scheduling vector, where log-probabilities are not given or
+      miss more than they tell; they need a temperature above 0.
     - `attempts`: how often a reply that cannot be read is asked for.
+    - `constrain`: what replies are forced into their form by, where the endpoint knows it: a JSON schema, a grammar,
+      which also bounds the length of texts, or nothing.
+
+    **Raises:** `WorkflowError` for plans drawn again that would all be alike, or a single one.
     """
 
     options: Options = Options(top_logprobs=20)
     resample: int = 0
     attempts: int = 2
+    constrain: Literal["schema", "grammar", "nothing"] = "schema"
+
+    def __post_init__(self) -> None:
+        if self.resample and self.options.temperature == 0.0:
+            raise WorkflowError(f"{self.resample} plans drawn at temperature 0 are all alike; set a higher one.")
+        if self.resample == 1 or self.resample < 0:
+            raise WorkflowError(f"resample is {self.resample}; take 0, or at least 2 plans.")
+
+    def forced(self, schema: str, grammar: str, top_logprobs: int) -> Options:
+        """Return the options of a reply with its form."""
+        return dataclasses.replace(
+            self.options,
+            top_logprobs=top_logprobs,
+            schema=schema if self.constrain == "schema" else None,
+            grammar=grammar if self.constrain == "grammar" else None,
+        )
 
 
 class ChatOrchestrator:
@@ -45,12 +69,15 @@ class ChatOrchestrator:
     async def plan(self, view: View) -> Plan:
         messages = _plan_messages(view)
         roster = [one.name for one in view.executors]
-        options = dataclasses.replace(self.settings.options, schema=plan_schema(roster))
+        asked = self.settings.options.top_logprobs
+        options = self.settings.forced(plan_schema(roster), plan_grammar(roster), asked)
         plan, reply = await ask(self.chat, messages, options, _plan, self.settings.attempts)
         if not plan.dispatches:
             return dataclasses.replace(plan, usage=_usage(reply))
-        scheduling = from_log_probabilities(reply, roster)
-        if scheduling is None and self.settings.resample:
+        names = [[one.executor for one in plan.dispatches]]
+        scheduling = scheduling_vector(reply, roster, _EXECUTOR, names)
+        told = scheduling.source == "log-probabilities" and scheduling.valid_mass >= scheduling.missing
+        if self.settings.resample and not told:
             scheduling = await self._resample(messages, options, roster)
         return dataclasses.replace(plan, scheduling=scheduling, usage=_usage(reply))
 
@@ -62,24 +89,22 @@ class ChatOrchestrator:
             request=dispatch.query,
             output=observation.output,
         )
-        options = dataclasses.replace(self.settings.options, top_logprobs=0, schema=reflexion_schema())
+        options = self.settings.forced(reflexion_schema(), reflexion_grammar(), 0)
         messages = [Message("user", text)]
         found, reply = await ask(self.chat, messages, options, _reflexion, self.settings.attempts)
         return dataclasses.replace(found, usage=_usage(reply))
 
-    async def _resample(
-        self, messages: Sequence[Message], options: Options, roster: Sequence[str]
-    ) -> Scheduling | None:
-        names = []
+    async def _resample(self, messages: Sequence[Message], options: Options, roster: Sequence[str]) -> Scheduling:
+        """Return the shares of executors in plans that are drawn again; one that cannot be read names nobody."""
+        plans = []
         for number in range(1, self.settings.resample + 1):
             seed = None if options.seed is None else options.seed + number
             reply = await self.chat.reply(messages, dataclasses.replace(options, seed=seed, top_logprobs=0))
             try:
-                names += [(*_plan(json_object(reply.text)).dispatches, Dispatch("", ""))[0].executor]
+                plans.append([one.executor for one in _plan(json_object(reply.text)).dispatches])
             except WorkflowError:
-                names.append("")
-        found = resampled(names, roster)
-        return found if found.probabilities else None
+                plans.append([])
+        return by_dispatch(plans, roster)
 
 
 def _plan_messages(view: View) -> list[Message]:
