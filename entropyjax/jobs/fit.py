@@ -92,6 +92,13 @@ def problem_of(traces: TraceSet, spec: FitSpec) -> Problem:
     )
 
 
+def _apart(traces: TraceSet, spec: FitSpec) -> bool:
+    if spec.courses != "auto":
+        return spec.courses == "runs"
+    # Rows of single runs are as many as steps, which costs; where no dispatch is observed they gain little by it.
+    return Dispatches.name in spec.observe and len(traces.agent) <= MOST_STEPS
+
+
 def _drives(traces: TraceSet, found: Units, model: AbstractModel, terms: Sequence[AbstractTerm], asked: str) -> Drives:
     """Return what is known of the courses: the context, or else the tokens if they are observed; and the dispatches."""
     seen = {term.name for term in terms}
