@@ -83,7 +83,9 @@ def run(instances: Path, out: Path, quiet: bool, params: tuple[str, ...], **aske
     rules = dataclasses.replace(Rules(budget), policy=POLICIES[asked.pop("policy")], strict=asked.pop("strict"))
     prepare_jax()
     with bar(not quiet) as progress:
-        made = run_workflows(instances, out, rules=rules, params=_values(params), progress=progress, **asked)
+        made = run_workflows(
+            instances, out, rules=rules, params=options.assignments(params), progress=progress, **asked
+        )
     if not quiet:
         print(f"{made:,} runs: {out}")
 
@@ -124,14 +126,3 @@ def export(runs: Path, out: Path) -> None:
 
     print(read_traces(runs, "workflow"))
     print(f"Traces: {write_traces(read_traces(runs, 'workflow'), out)}")
-
-
-def _values(texts: tuple[str, ...]) -> dict[str, float]:
-    values = {}
-    for text in texts:
-        name, _, value = text.partition("=")
-        try:
-            values[name] = float(value)
-        except ValueError:
-            raise click.BadParameter(f"{text} is not NAME=VALUE with a number, as in evidence=6.") from None
-    return values
