@@ -1,5 +1,6 @@
 """The job of the failure-mode suite: scenarios run on an orchestrator, each judged against its thresholds."""
 
+import dataclasses
 import json
 import math
 import os
@@ -7,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from entropyjax.io.config.layers import read_toml
 from entropyjax.io.lines import write_lines
@@ -22,7 +23,8 @@ Progress = Callable[[int, int, str], None]
 _MANIFEST = "suite.json"
 
 
-class Suite(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Suite:
     """The verdicts on an orchestrator, and what they rest on: instances of each setting, runs of each, and the seed."""
 
     orchestrator: str
