@@ -38,7 +38,8 @@ def suite(
     """Run an orchestrator in the failure-mode scenarios; exit code 3 where a threshold is missed."""
     from entropyjax.cli.progress import bar
     from entropyjax.io.store import check_target, write_text
-    from entropyjax.jobs.suite import run_suite, suite_record
+    from entropyjax.jobs.suite import run_suite
+    from entropyjax.jobs.suite_data import suite_record
     from entropyjax.report import render
     from entropyjax.report.suite import page
 
@@ -65,6 +66,6 @@ def suite(
 @click.command()
 def thresholds() -> None:
     """Print the thresholds of the failure-mode suite as a TOML file to start from."""
-    from entropyjax.jobs.suite import thresholds_text
+    from entropyjax.jobs.suite_data import thresholds_text
 
     print(thresholds_text())

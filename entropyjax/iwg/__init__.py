@@ -51,6 +51,7 @@ from entropyjax.iwg.orchestrators import (
     simulate as simulate,
 )
 from entropyjax.iwg.replies import Exchange as Exchange, Keeping as Keeping, Replay as Replay
+from entropyjax.iwg.scenarios import SCENARIOS as SCENARIOS
 from entropyjax.iwg.scout import scout as scout
 from entropyjax.iwg.structure import check as check, findings as findings
 from entropyjax.iwg.tokens import Budget as Budget, Counter as Counter, count_characters as count_characters

@@ -4,7 +4,7 @@ import math
 
 from entropyjax.io import provenance
 from entropyjax.iwg.suite import MEASURES, Check, Verdict
-from entropyjax.jobs.suite import Suite
+from entropyjax.jobs.suite_data import Suite
 from entropyjax.report.page import Page, Section, Table
 
 

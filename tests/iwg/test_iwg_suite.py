@@ -14,7 +14,8 @@ from entropyjax.iwg.metrics.loops import loops, repeats
 from entropyjax.iwg.scenarios import SCENARIOS, Setting
 from entropyjax.iwg.scenarios.misleading_reasoning import misleading
 from entropyjax.iwg.suite import MEASURES, Side, check_thresholds, judge
-from entropyjax.jobs.suite import read_thresholds, run_suite, suite_record, thresholds_text
+from entropyjax.jobs.suite import run_suite
+from entropyjax.jobs.suite_data import read_thresholds, suite_record, thresholds_text
 from entropyjax.params import UnknownNameError
 
 NAMES = (

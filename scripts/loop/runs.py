@@ -1,0 +1,78 @@
+"""Runs of simulated orchestrators in each cell, and how they ended."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+import entropyjax as ej
+from entropyjax import iwg
+from loop.grid import CRITERIA, DEPTH, TURNS, Cell, Size, cells, truth
+
+
+class Account(NamedTuple):
+    """Whose account of tokens the context is, and what the instances say by it.
+
+    `contexts`: how fits take the context, as logged or as the model expects it.
+    """
+
+    name: str
+    measured: bool
+    difficulty: dict[str, int]
+    contexts: tuple[str, ...]
+
+
+ACCOUNTS = (
+    Account("The model's own account of tokens", False, {}, ("measured", "modelled")),
+    Account("Tokens measured off the run", True, {"output_tokens": 1000, "error_tokens": 3000}, ("measured",)),
+)
+
+
+def run_cells(account: Account, size: Size, seed: int = 0) -> dict[Cell, list[iwg.Trajectory]]:
+    """Generate instances for each N, and run every cell on those of its N."""
+    rules = iwg.Rules(iwg.Budget(TURNS))
+    made: dict[int, list[iwg.Instance]] = {}
+    out = {}
+    for number, cell in enumerate(cells(size)):
+        if cell.executors not in made:
+            knobs = iwg.Difficulty(executors=cell.executors, depth=DEPTH, similarity=1.0, **account.difficulty)
+            made[cell.executors] = list(iwg.generate("retrieval", knobs, seed=seed, count=size.instances))
+        key = jax.random.fold_in(jax.random.key(seed), number)
+        found = iwg.simulate(ej.Star(), truth(cell), made[cell.executors], key, rules=rules, measured=account.measured)
+        out[cell] = [dataclasses.replace(one, system=cell.name) for one in found]
+    return out
+
+
+def entropies(run: iwg.Trajectory) -> np.ndarray:
+    """Return h = H / ln N of each turn."""
+    laws = [np.array(list(turn.plan.scheduling.probabilities.values())) for turn in run.turns]
+    return np.array([-np.sum(p[p > 0] * np.log(p[p > 0])) / np.log(len(p)) for p in laws])
+
+
+def outcome(run: iwg.Trajectory) -> str:
+    """Return how a run ended, by the criteria of every sweep.
+
+    Collapsed: h was below theta - hysteresis and then stayed at theta or above for `dwell` before the last checkpoint.
+    """
+    h = entropies(run)
+    theta, low = CRITERIA.collapse_threshold, CRITERIA.collapse_threshold - CRITERIA.hysteresis
+    armed = np.logical_or.accumulate(h < low)
+    lost = armed[:-1] & (h[:-1] >= theta) & (h[1:] >= theta)
+    if lost.any():
+        return "collapsed"
+    return "resolved" if run.success else "unresolved" if (h < theta).any() else "never_focused"
+
+
+class Observed(NamedTuple):
+    """How the runs of a cell ended: how many there are, that were not resolved in focus, and that collapsed."""
+
+    runs: int
+    failed: int
+    collapsed: int
+
+    @classmethod
+    def of(cls, runs: Sequence[iwg.Trajectory]) -> "Observed":
+        ends = [outcome(one) for one in runs]
+        return cls(len(ends), len(ends) - ends.count("resolved"), ends.count("collapsed"))
