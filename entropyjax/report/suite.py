@@ -1,7 +1,5 @@
 """The failure-mode suite as a page."""
 
-import math
-
 from entropyjax.io import provenance
 from entropyjax.iwg.suite import MEASURES, Check, Verdict
 from entropyjax.jobs.suite_data import Suite
@@ -36,13 +34,13 @@ def _section(verdict: Verdict) -> Section:
 
 
 def _row(check: Check) -> tuple[str, ...]:
-    value, low, high = check.estimate
+    value, low, high = check.estimate.texts
     unit = MEASURES[check.measure].unit
-    number = f"{value:.3g}{'' if unit == '-' else f' {unit}'}" if check.known else "not known"
+    number = f"{value}{'' if unit == '-' else f' {unit}'}" if check.known else "not known"
     asked = ""
     if check.threshold is not None:
         asked = f"at {'least' if MEASURES[check.measure].at_least else 'most'} {check.threshold:g}"
-    interval = "" if math.isnan(low) else f"{low:.3g} to {high:.3g}"
+    interval = f"{low} to {high}" if check.estimate.bounded else ""
     return check.measure, number, interval, asked, _word(check.passed)
 
 

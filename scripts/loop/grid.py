@@ -7,7 +7,8 @@ import entropyjax as ej
 
 TURNS = 60
 DEPTH = 20
-CRITERIA = ej.Criteria()
+CRITERIA = ej.Criteria(dwell=0.0)
+"""As in sweeps, but any stay at h >= theta is a collapse: a log ends with a run, and does not say how long it stays."""
 TRUTH = {"evidence": 4.0, "effective_fraction": 0.5, "initial_focus": 4.0, "reasoning_gain": 0.6, "focus_rate": 1.0}
 
 
@@ -84,9 +85,12 @@ def cells(size: Size) -> list[Cell]:
     return grid + [Cell(*one, True) for one in dict.fromkeys(more) if one not in known]
 
 
-def resolution_rate(depth: int = DEPTH, tolerance: float = CRITERIA.progress_tolerance) -> float:
-    """Return kappa at which the right dispatch number `depth`, and none before it, takes s past 1 - s_tol."""
-    return 1.0 - tolerance ** (1.0 / (depth - 0.5))
+def resolution_rate(depth: int = DEPTH, tolerance: float = 0.01) -> float:
+    """Return kappa at which the right dispatch number `depth`, and none before it, takes s past 1 - s_tol.
+
+    It does so early in its step, as events lie on straight lines between steps and a run ends when it is dispatched.
+    """
+    return 1.0 - tolerance ** (1.0 / (depth - 0.98))
 
 
 def truth(cell: Cell) -> Any:

@@ -30,7 +30,13 @@ def predicted(draws: ParameterDraws, places: Sequence[Cell], replicates: int) ->
         columns[name] = np.repeat(np.array(values, float), draws.size)
     every = draws._replace(params=type(draws.params)(**columns), effects={})
     found = ej.forecast(
-        every, horizon=TURNS, draws=every.size, replicates=replicates, changes=(), resolved="threshold"
+        every,
+        horizon=TURNS,
+        draws=every.size,
+        replicates=replicates,
+        changes=(),
+        resolved="threshold",
+        criteria=CRITERIA,
     ).outcome_by_draw
     share = {name: found.sel(outcome=name).values.reshape(len(places), -1) for name in ("resolved", "collapsed")}
     return {"failed": 1.0 - share["resolved"], "collapsed": share["collapsed"]}
@@ -80,7 +86,7 @@ def boundary_of_runs(seen: Mapping[float, Observed], draws: int = 400, seed: int
 
 def boundary_of_draws(draws: ParameterDraws, agents: Sequence[float], size: Size) -> np.ndarray:
     """Return the window at which half of the runs fail, by N and draw."""
-    windows = np.geomspace(0.7 * min(size.windows), 1.4 * max(size.windows), 29)
+    windows = np.geomspace(0.7 * min(size.windows), 1.4 * max(size.windows), 25)
     lattice = [Cell(n, w, size.effort, True) for n in agents for w in windows]
     found = predicted(draws, lattice, size.replicates)["failed"].reshape(len(agents), len(windows), -1)
     # As with so many runs: a share of none or all of them has a logit too.

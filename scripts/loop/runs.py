@@ -54,13 +54,12 @@ def entropies(run: iwg.Trajectory) -> np.ndarray:
 def outcome(run: iwg.Trajectory) -> str:
     """Return how a run ended, by the criteria of every sweep.
 
-    Collapsed: h was below theta - hysteresis and then stayed at theta or above for `dwell` before the last checkpoint.
+    Collapsed: h was below theta - hysteresis, and was theta or above at a later turn.
     """
     h = entropies(run)
     theta, low = CRITERIA.collapse_threshold, CRITERIA.collapse_threshold - CRITERIA.hysteresis
     armed = np.logical_or.accumulate(h < low)
-    lost = armed[:-1] & (h[:-1] >= theta) & (h[1:] >= theta)
-    if lost.any():
+    if (armed & (h >= theta)).any():
         return "collapsed"
     return "resolved" if run.success else "unresolved" if (h < theta).any() else "never_focused"
 

@@ -8,6 +8,7 @@ from entropyjax.iwg.instance import Executor, Instance
 from entropyjax.iwg.scenarios.base import BASE, AbstractScenario, Setting, register
 
 TIMES = 4
+"""How many times as many executors there are."""
 
 
 def grown(instance: Instance) -> Instance:

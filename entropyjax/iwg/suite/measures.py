@@ -27,8 +27,19 @@ class Estimate(NamedTuple):
     low: float
     high: float
 
+    @property
+    def bounded(self) -> bool:
+        """Whether it has an interval."""
+        return not np.isnan(self.low)
 
-NOTHING = Estimate(float("nan"), float("nan"), float("nan"))
+    @property
+    def texts(self) -> tuple[str, str, str]:
+        """Value and ends as text."""
+        value, low, high = (f"{one:,.0f}" if abs(one) >= 1000.0 else f"{one:.3g}" for one in self)
+        return value, low, high
+
+
+_NOTHING = Estimate(float("nan"), float("nan"), float("nan"))
 
 
 class Side(NamedTuple):
@@ -95,7 +106,7 @@ def _mean(values: Float[np.ndarray, " runs"]) -> Estimate:
     """Return the mean over runs in which it is known, with its normal interval."""
     known = values[np.isfinite(values)]
     if not len(known):
-        return NOTHING
+        return _NOTHING
     half = _half(known)
     return Estimate(float(known.mean()), float(known.mean() - half), float(known.mean() + half))
 
@@ -118,7 +129,7 @@ def _rise(plain: Float[np.ndarray, " runs"], hard: Float[np.ndarray, " runs"]) -
     """Return the difference of two means with its normal interval."""
     before, after = (side[np.isfinite(side)] for side in (plain, hard))
     if not len(before) or not len(after):
-        return NOTHING
+        return _NOTHING
     value, half = float(after.mean() - before.mean()), float(np.hypot(_half(before), _half(after)))
     return Estimate(value, value - half, value + half)
 

@@ -36,13 +36,13 @@ class Check(NamedTuple):
     @property
     def decided(self) -> bool:
         """Whether the interval lies on one side of the threshold; true without an interval or a threshold."""
-        if self.threshold is None or math.isnan(self.estimate.low):
+        if self.threshold is None or not self.estimate.bounded:
             return True
         return not self.estimate.low < self.threshold < self.estimate.high
 
     def __str__(self) -> str:
-        value, low, high = self.estimate
-        number = f"{self.measure} {value:.3g}" + ("" if math.isnan(low) else f" [{low:.3g}, {high:.3g}]")
+        value, low, high = self.estimate.texts
+        number = f"{self.measure} {value}" + (f" [{low}, {high}]" if self.estimate.bounded else "")
         if not self.known:
             number = f"{self.measure} is not known"
         if self.threshold is None:
