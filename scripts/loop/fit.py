@@ -57,11 +57,10 @@ def fitted(traces: TraceSet, known: Sequence[Cell], tokens: Mapping[str, float],
 
 
 class Study(NamedTuple):
-    """What came of one fit: the runs and their ends, what was counted in the logs, and the posterior."""
+    """What came of one fit: the scores of the runs, what was counted in the logs, and the posterior."""
 
     account: Account
     size: Size
-    runs: Mapping[Cell, Sequence[iwg.Trajectory]]
     observed: Mapping[Cell, Observed]
     tokens: Mapping[str, float]
     fit: xr.Dataset
@@ -70,11 +69,17 @@ class Study(NamedTuple):
 
 def studies(account: Account, size: Size, seed: int = 0) -> Iterator[Study]:
     """Run and count, and yield what each way to take the context finds in the cells that are not held out."""
-    runs = run_cells(account, size, seed)
-    observed = {cell: Observed.of(found) for cell, found in runs.items()}
-    seen = [cell for cell in runs if not cell.held]
-    traces = ej.trajectory_traces([one for cell in seen for one in runs[cell]])
+    observed: dict[Cell, Observed] = {}
+
+    def logs() -> Iterator[iwg.Trajectory]:
+        # Half a million dispatches with all their texts would take gigabytes, so cells are forgotten one by one.
+        for cell, runs in run_cells(account, size, seed):
+            observed[cell] = Observed.of(runs)
+            yield from [] if cell.held else runs
+
+    traces = ej.trajectory_traces(logs())
     tokens = counted(traces)
+    seen = [cell for cell in observed if not cell.held]
     for context in account.contexts:
         fit = fitted(traces, seen, tokens, context)
-        yield Study(account, size, runs, observed, tokens, fit, draws_of(fit).thinned(size.draws))
+        yield Study(account, size, observed, tokens, fit, draws_of(fit).thinned(size.draws))

@@ -1,7 +1,7 @@
 """Runs of simulated orchestrators in each cell, and how they ended."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import jax
@@ -9,6 +9,7 @@ import numpy as np
 
 import entropyjax as ej
 from entropyjax import iwg
+from entropyjax.iwg.metrics.series import Series
 from loop.grid import CRITERIA, DEPTH, TURNS, Cell, Size, cells, truth
 
 
@@ -30,19 +31,17 @@ ACCOUNTS = (
 )
 
 
-def run_cells(account: Account, size: Size, seed: int = 0) -> dict[Cell, list[iwg.Trajectory]]:
-    """Generate instances for each N, and run every cell on those of its N."""
+def run_cells(account: Account, size: Size, seed: int = 0) -> Iterator[tuple[Cell, list[iwg.Trajectory]]]:
+    """Generate instances for each N, and yield the runs of every cell on those of its N."""
     rules = iwg.Rules(iwg.Budget(TURNS))
     made: dict[int, list[iwg.Instance]] = {}
-    out = {}
     for number, cell in enumerate(cells(size)):
         if cell.executors not in made:
             knobs = iwg.Difficulty(executors=cell.executors, depth=DEPTH, similarity=1.0, **account.difficulty)
             made[cell.executors] = list(iwg.generate("retrieval", knobs, seed=seed, count=size.instances))
         key = jax.random.fold_in(jax.random.key(seed), number)
         found = iwg.simulate(ej.Star(), truth(cell), made[cell.executors], key, rules=rules, measured=account.measured)
-        out[cell] = [dataclasses.replace(one, system=cell.name) for one in found]
-    return out
+        yield cell, [dataclasses.replace(one, system=cell.name) for one in found]
 
 
 def entropies(run: iwg.Trajectory) -> np.ndarray:
@@ -65,13 +64,34 @@ def outcome(run: iwg.Trajectory) -> str:
 
 
 class Observed(NamedTuple):
-    """How the runs of a cell ended: how many there are, that were not resolved in focus, and that collapsed."""
+    """Scores of the runs of a cell.
+
+    **Attributes:** `runs`: how many there are; `failed`: of them were not resolved in focus; `collapsed`; `succeeded`:
+    reached every checkpoint, in focus or not; `dispatches`; `entropy`: mean H in nat; `horizon`: the turn of the first
+    minimum of the mean H.
+    """
 
     runs: int
     failed: int
     collapsed: int
+    succeeded: int
+    dispatches: int
+    entropy: float
+    horizon: float
 
     @classmethod
     def of(cls, runs: Sequence[iwg.Trajectory]) -> "Observed":
         ends = [outcome(one) for one in runs]
-        return cls(len(ends), len(ends) - ends.count("resolved"), ends.count("collapsed"))
+        rows = np.full((len(runs), max(len(one.turns) for one in runs)), np.nan)
+        for row, one in zip(rows, runs, strict=True):
+            row[: len(one.turns)] = entropies(one) * np.log(len(one.roster))
+        return cls(
+            runs=len(ends),
+            failed=len(ends) - ends.count("resolved"),
+            collapsed=ends.count("collapsed"),
+            succeeded=sum(one.success for one in runs),
+            dispatches=sum(len(one.turns) for one in runs),
+            entropy=float(np.mean(np.nanmean(rows, axis=1))),
+            # Of the five series the entropy alone matters here.
+            horizon=Series(rows, rows, rows, rows, rows).cognitive_horizon(),
+        )

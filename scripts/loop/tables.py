@@ -21,18 +21,16 @@ from loop.predict import (
     trap_cells,
     trap_of,
 )
-from loop.runs import entropies
 
 
 def report(found: Study, whole: bool) -> Iterator[str]:
     """Yield all tables of a fit, or those alone that hang on how it takes the context."""
-    runs = sum(map(len, found.runs.values()))
-    turns = sum(len(one.turns) for each in found.runs.values() for one in each)
+    runs, made = (sum(getattr(one, name) for one in found.observed.values()) for name in ("runs", "dispatches"))
     held = held_out(found)
     if whole:
-        yield f"{len(found.runs)} cells, {runs:,} runs, {turns:,} dispatches.\n"
+        yield f"{len(found.observed)} cells, {runs:,} runs, {made:,} dispatches.\n"
         yield from token_rows(found)
-    yield f"\nContext {found.fit.attrs['context']}; fitted to {sum(not cell.held for cell in found.runs)} cells.\n"
+    yield f"\nContext {found.fit.attrs['context']}; fitted to {sum(not cell.held for cell in found.observed)} cells.\n"
     yield from parameter_rows(found)
     yield ""
     if whole:
@@ -118,14 +116,14 @@ def trap_rows(found: Study) -> Iterator[str]:
         best, labels = trap_of(found.draws, row)
         low, high = interval(best)
         yield f"N = {agents}, W = {window:g} ktok: best effort {low:.2f} to {high:.2f} ktok/step by the ODE.\n"
-        yield "| effort (ktok/step) | success of the runs | foretold | mean H (nat) | by the ODE |"
-        yield "|---|---|---|---|---|"
-        for place, cell in enumerate(row):
+        yield "| effort (ktok/step) | in focus | foretold | all reached | mean H (nat) | horizon (turns) | by the ODE |"
+        yield "|---|---|---|---|---|---|---|"
+        for cell, chance, label in zip(row, chances, labels, strict=True):
             seen = found.observed[cell]
             good = seen.runs - seen.failed
-            ends = wilson_interval(np.array(good), np.array(seen.runs), LEVEL)
-            below, above = foretold(1.0 - chances[place], seen.runs)
-            h = np.mean([np.mean(entropies(one)) for one in found.runs[cell]]) * np.log(agents)
-            shown = f"{good / seen.runs:.2f} [{ends[0]:.2f}, {ends[1]:.2f}] | {below:.2f} to {above:.2f}"
-            yield f"| {cell.effort:g} | {shown} | {h:.2f} | {labels[place]} |"
+            low, high = wilson_interval(np.array(good), np.array(seen.runs), LEVEL)
+            below, above = foretold(1.0 - chance, seen.runs)
+            shown = f"{good / seen.runs:.2f} [{low:.2f}, {high:.2f}] | {below:.2f} to {above:.2f}"
+            shown += f" | {seen.succeeded / seen.runs:.2f} | {seen.entropy:.2f} | {seen.horizon:.0f}"
+            yield f"| {cell.effort:g} | {shown} | {label} |"
         yield ""

@@ -44,11 +44,13 @@ def test_ends_of_runs_are_those_of_the_criteria():
     assert h[0] < 0.4 < h[1] < 0.5 < h[2] < h[3]
     assert outcome(run_of((lost, low, low))) == "resolved"
     assert outcome(run_of((lost, low, lost, lost, low))) == "collapsed"
-    # One step at or above the threshold is no stay, and who was never below its lower end cannot lose it.
-    assert outcome(run_of((low, over, low))) == "resolved"
+    assert outcome(run_of((low, over, low))) == "collapsed"
+    # Who was never below the lower end of the threshold cannot lose it.
     assert outcome(run_of((between, over, over), False)) == "unresolved"
     assert outcome(run_of((over, lost, lost), False)) == "never_focused"
-    assert Observed.of([run_of((low,)), run_of((low, lost, lost)), run_of((lost,), False)]) == (3, 2, 1)
+    found = Observed.of([run_of((low,)), run_of((low, lost, lost)), run_of((lost,), False)])
+    assert found[:5] == (3, 2, 1, 2, 5)
+    assert found.entropy == pytest.approx(np.log(8) * (h[0] + (h[0] + 2 * h[3]) / 3 + h[3]) / 3)
 
 
 @pytest.mark.parametrize("size", [FULL, QUICK])
@@ -70,10 +72,10 @@ def test_half_is_where_a_logistic_curve_passes_it():
     shares = 1.0 / (1.0 + np.exp(3.0 * np.log(windows / 100.0)))
     assert half(windows, shares) == pytest.approx(100.0)
     assert np.isnan(half(windows, 0.4 * shares)) and np.isnan(half(windows, 0.5 + 0.5 * shares))
-    seen = {w: Observed(400, round(400 * s), 0) for w, s in zip(windows, shares, strict=True)}
+    seen = {w: Observed(400, round(400 * s), 0, 0, 0, 0.0, 0.0) for w, s in zip(windows, shares, strict=True)}
     middle, low, high = boundary_of_runs(seen)
     assert low < 100.0 < high and middle == pytest.approx(100.0, rel=0.02) and high / low < 1.15
-    assert all(np.isnan(boundary_of_runs({w: Observed(9, 0, 0) for w in windows})))
+    assert all(np.isnan(boundary_of_runs({w: Observed(9, 0, 0, 9, 0, 0.0, 0.0) for w in windows})))
 
 
 def test_tokens_are_counted_as_they_were_made():
