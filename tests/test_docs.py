@@ -27,6 +27,8 @@ NAMES = (
     "forecast",
     "endpoints",
     "workflows",
+    "suite",
+    "loop",
 )
 PAGES = ["README.md", *(f"docs/{name}.md" for name in NAMES)]
 FENCE = re.compile(r"^```python[^\n]*\n(.*?)^```", flags=re.MULTILINE | re.DOTALL)

@@ -19,6 +19,7 @@ from entropyjax.cli import (
     iwg,
     phase,
     run,
+    suite,
     trap,
 )
 
@@ -51,6 +52,8 @@ for command in (
     bench.bench,
 ):
     app.add_command(command)
+iwg.iwg.add_command(suite.suite)
+iwg.iwg.add_command(suite.thresholds)
 
 DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 

@@ -125,7 +125,7 @@ def run(
                 out,
                 model or orchestrator or "perfect",
                 rules=rules,
-                params=_values(params),
+                params=options.assignments(params),
                 progress=progress,
                 **asked,
             )
@@ -229,14 +229,3 @@ def export(runs: Path, out: Path) -> None:
 
     print(read_traces(runs, "workflow"))
     print(f"Traces: {write_traces(read_traces(runs, 'workflow'), out)}")
-
-
-def _values(texts: tuple[str, ...]) -> dict[str, float]:
-    values = {}
-    for text in texts:
-        name, _, value = text.partition("=")
-        try:
-            values[name] = float(value)
-        except ValueError:
-            raise click.BadParameter(f"{text} is not NAME=VALUE with a number, as in evidence=6.") from None
-    return values

@@ -64,6 +64,18 @@ def axis(name: str, words: str, required: bool = False) -> Callable[..., Any]:
     )
 
 
+def assignments(texts: tuple[str, ...]) -> dict[str, float]:
+    """Turn NAME=VALUE texts into numbers by name."""
+    values = {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        try:
+            values[name] = float(value)
+        except ValueError:
+            raise click.BadParameter(f"{text} is not NAME=VALUE with a number, as in evidence=6.") from None
+    return values
+
+
 def configured(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add what changes a configuration: --set, --seed and --precision, collected in the argument `texts`."""
 

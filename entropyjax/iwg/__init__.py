@@ -54,6 +54,7 @@ from entropyjax.iwg.orchestrators import (
     simulate as simulate,
 )
 from entropyjax.iwg.replies import Exchange as Exchange, Keeping as Keeping, Replay as Replay
+from entropyjax.iwg.scenarios import SCENARIOS as SCENARIOS
 from entropyjax.iwg.scheduling import scheduling_vector as scheduling_vector
 from entropyjax.iwg.scout import scout as scout
 from entropyjax.iwg.structure import check as check, findings as findings

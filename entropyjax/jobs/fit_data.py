@@ -34,8 +34,8 @@ LEVEL = 0.9
 NULLS = ("constant", "linear", "saturating")
 """Models without dynamics of their own, which others have to beat."""
 
-_SHOWN = 200
-"""Draws whose courses make the band."""
+_SHOWN, _TOGETHER = 200, 20
+"""Draws whose courses make the band, and how many of them are worked out together."""
 
 
 def fit_dataset(
@@ -133,7 +133,8 @@ def _courses(fit: Fit, posterior: Posterior, ends: np.ndarray) -> dict[str, Any]
         return {name: jax.ops.segment_sum(v, lane, count) / lanes for name, v in kinds.items()}
 
     best = expected(jnp.asarray(fit.scores))
-    band = jax.vmap(expected)(jnp.asarray(posterior.scores[:_SHOWN]))
+    # With a lane for each of thousands of tasks all draws at once would take gigabytes.
+    band = jax.lax.map(expected, jnp.asarray(posterior.scores[:_SHOWN]), batch_size=_TOGETHER)
     out: dict[str, Any] = {}
     for name, unit in (("entropy", "nat"), ("collision", "1")):
         out[f"expected_{name}"] = (("condition", "step"), np.asarray(best[name]), {"units": unit})
