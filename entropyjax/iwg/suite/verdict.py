@@ -54,7 +54,7 @@ class Verdict(NamedTuple):
     """A scenario's verdict.
 
     **Attributes:** `checks`: one for every measure; `runs`: of the hard setting; `silent`: those of them that ended
-    because the endpoint did not reply, which count as failures.
+    because the model gave no reply that could be read, which count as failures.
     """
 
     scenario: str
@@ -77,7 +77,7 @@ class Verdict(NamedTuple):
         open_ = [one.measure for one in asked if one.known and not one.decided]
         more = f" {self.runs} runs do not decide {', '.join(open_)}." if open_ else ""
         if self.silent:
-            more += f" {self.silent} of them ended without a reply of the endpoint."
+            more += f" {self.silent} of them ended without a reply that could be read."
         return f"{'Failed' if missed else 'Passed'}, {self.title}: {told}.{more}"
 
 
