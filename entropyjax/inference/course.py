@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 from entropyjax.agents import expected_step, focus_deviation
 from entropyjax.entropy import Choice, binary
 from entropyjax.inference.errors import InferenceError
+from entropyjax.inference.filter import Noise
 from entropyjax.models import AbstractModel, context as ctx
 from entropyjax.models.orchestrator import AbstractOrchestrator
 from entropyjax.solve.noise import Draws
@@ -23,11 +24,12 @@ SUBSTEPS = 4
 class Course(NamedTuple):
     """What is expected at the decisions t = 0, 1, ..., of one lane.
 
-    **Attributes:** `gap`: x; `deviation`: how far its noise has taken it from there, absent where there is none;
-    `rivals`: N_e - 1; `tokens`: what a step adds in ktok, absent where the model has none.
+    **Attributes:** `gap`: x without noise; `noise`: how that goes on, and `deviation`: how far it takes the gap, absent
+    where there is none; `rivals`: N_e - 1; `tokens`: what a step adds in ktok, absent where the model has none.
     """
 
     gap: Float[Array, " steps"]
+    noise: Noise | None
     deviation: Float[Array, " steps"] | None
     rivals: Float[Array, ""]
     tokens: Float[Array, " steps"] | None
@@ -111,7 +113,10 @@ def course(
         return after, (seen["focus"], tokens)
 
     _, (gap, tokens) = lax.scan(move, model.initial_state(params), (times, known))
-    return Course(gap, _deviation(params, times) if scheme == "agents" else None, ctx.rivals(params), tokens)
+    if scheme == "ode":
+        return Course(gap, None, None, ctx.rivals(params), tokens)
+    noise = Noise(jnp.exp(-params.focus_rate), focus_deviation(params, one))
+    return Course(gap, noise, _deviation(params, times), ctx.rivals(params), tokens)
 
 
 def _deviation(params: Any, times: Array) -> Array:

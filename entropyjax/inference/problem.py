@@ -15,6 +15,7 @@ from entropyjax.inference.course import Course, Known, Scheme, check_model, cour
 from entropyjax.inference.drive import Drive, Drives, undriven
 from entropyjax.inference.effect import SPREAD, Nodes, log_mean, look, nodes
 from entropyjax.inference.errors import InferenceError
+from entropyjax.inference.filter import foresee
 from entropyjax.inference.parameters import Free, Layout, layout
 from entropyjax.inference.terms import AbstractTerm, Seen
 from entropyjax.inference.terms.tokens import SCALE
@@ -111,12 +112,30 @@ class Problem:
     ) -> Float[Array, "units nodes"]:
         """Return the log-likelihood of each unit's rows, given its own values of the effect."""
         total = jnp.zeros(effects.shape, effects.dtype)
+        shifts = values[SPREAD.name][jnp.asarray(self.units.condition)][:, None] * effects
+        known = {kind: self._foreseen(one, shifts) for kind, one in found.items() if self._filtered(kind)}
         for term in terms:
-            seen = self._seen(term, found[_kind(term)], values)
-            spread = seen.values[SPREAD.name]
-            rows = term.log_likelihood(seen._replace(gap=seen.gap + spread * effects[term.unit]))
+            kind = _kind(term)
+            seen = self._seen(term, found[kind], values)
+            if kind in known:
+                gap, deviation = (each[term.lane, term.step] for each in known[kind])
+                seen = seen._replace(gap=gap, deviation=deviation)
+            else:
+                seen = seen._replace(gap=seen.gap + shifts[term.unit])
+            rows = term.log_likelihood(seen)
             total = total.at[term.unit].add(rows * jnp.asarray(term.weight, rows.dtype)[:, None])
         return total
+
+    def _filtered(self, kind: Kind) -> bool:
+        """Return whether the courses of this kind are of single runs whose dispatches say what their noise is."""
+        return kind[0] and self.scheme == "agents" and self.drives.own.wrong is not None
+
+    def _foreseen(self, found: Course, shifts: Float[Array, "units nodes"]) -> tuple[Array, Array]:
+        """Return mean and deviation of the gap of each run at each step, for each value of its task's effect."""
+        gap = found.gap[:, :, None] + shifts[jnp.asarray(self.units.unit_of_lane)][:, None, :]
+        wrong = jnp.asarray(self.drives.own.wrong, gap.dtype)
+        assert found.noise is not None
+        return jax.vmap(foresee)(gap, found.rivals, wrong, found.noise)
 
     def _marginal(self, term: AbstractTerm, found: Mapping[Kind, Course], values: Mapping[str, Array]) -> Array:
         """Return the log-likelihood of each row of a term that sees the mean over tasks, and over the noise."""

@@ -45,8 +45,8 @@ class FitSpec:
     - `context`: whether the load is that of the measured context; `auto` where all of it is known.
     - `courses`: whether each of the `runs` has a course that its own log drives (context, tokens and wrong dispatches
       as far as they are known and observed), or those of a task share one of their `means`; `auto` is the former where
-      dispatches are observed, of up to `MOST_STEPS` steps. A course at the mean takes the noise of a run for a trait of
-      the orchestrator.
+      dispatches are observed, of up to `MOST_STEPS` steps, or no task has two runs. A course at the mean takes the
+      noise of a run for a trait of the orchestrator.
     - `scheme`: "agents" or "ode"; `auto` is the agents' where the model has them.
     - `first`: first step at which runs can differ.
     - `starts`; `folds`: of held-out tasks, 0 for none; `cut`: first of the held-out steps; `draws`; `seed`.
@@ -76,7 +76,8 @@ def problem_of(traces: TraceSet, spec: FitSpec) -> Problem:
     **Raises:** `InferenceError` or `UnknownNameError` with a sentence.
     """
     model = MODELS.get(spec.model)()
-    found = units(traces, _apart(traces, spec))
+    found = units(traces)
+    found = found._replace(apart=_apart(found, traces, spec))
     terms = observe(traces, found, spec.observe, spec.first)
     taken = [*spec.fixed, *spec.ties]
     free = spec.free or default_free(model, terms, taken)
@@ -92,11 +93,12 @@ def problem_of(traces: TraceSet, spec: FitSpec) -> Problem:
     )
 
 
-def _apart(traces: TraceSet, spec: FitSpec) -> bool:
+def _apart(found: Units, traces: TraceSet, spec: FitSpec) -> bool:
     if spec.courses != "auto":
         return spec.courses == "runs"
     # Rows of single runs are as many as steps, which costs; where no dispatch is observed they gain little by it.
-    return Dispatches.name in spec.observe and len(traces.agent) <= MOST_STEPS
+    few = Dispatches.name in spec.observe and len(traces.agent) <= MOST_STEPS
+    return few or len(found) == len(traces)
 
 
 def _drives(traces: TraceSet, found: Units, model: AbstractModel, terms: Sequence[AbstractTerm], asked: str) -> Drives:

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from entropyjax.inference.filter import FAR
 from entropyjax.params import Parameter
 
 
@@ -22,7 +23,7 @@ class Seen(NamedTuple):
     """
 
     gap: Float[Array, "rows nodes"]
-    deviation: Float[Array, "rows 1"] | None
+    deviation: Float[Array, "rows nodes"] | Float[Array, "rows 1"] | None
     rivals: Float[Array, "rows 1"]
     tokens: Float[Array, "rows 1"] | None
     weights: Float[Array, " nodes"]
@@ -42,10 +43,9 @@ class Seen(NamedTuple):
         place = self.gap - jnp.log(self.rivals)
         if self.deviation is None:
             return jax.nn.log_sigmoid(sign * place)
-        # Three points hold a normal's moments up to the fifth; the sigmoid's sixth derivative is below 0.25, so that
-        # with a deviation of 1 nat they are within 0.0021. Sums of chances lose nothing, and cost a tenth of what sums
-        # of their logarithms do.
-        far = np.sqrt(3.0) * self.deviation
+        # The sigmoid's sixth derivative is below 0.25, so that three points at a deviation of 1 nat are within 0.0021.
+        # Sums of chances lose nothing, and cost a tenth of what sums of their logarithms do.
+        far = FAR * self.deviation
         centre, low, high = (jax.nn.sigmoid(sign * (place + shift)) for shift in (0.0, -far, far))
         return jnp.log((4.0 * centre + low + high) / 6.0)
 
