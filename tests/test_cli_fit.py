@@ -25,7 +25,7 @@ def folder(tmp_path_factory):
     runs = simulated_traces(Star(), params, runs=3, tasks=8, steps=6, key=jax.random.key(0))
     write_traces(runs, path / "runs.jsonl")
     (path / "empty.jsonl").write_text("")
-    (path / "fit.toml").write_text("[fit]\nstarts = 50\nfolds = 2\ncut = 4\ndraws = 100\n")
+    (path / "fit.toml").write_text('[fit]\nstarts = 50\nfolds = 2\ncut = 4\ndraws = 100\nposterior = "laplace"\n')
     return path
 
 

@@ -37,6 +37,7 @@ def test_a_tree_has_a_critical_window_and_no_critical_roster(folder):
     assert [one["of"] for one in told["critical"]] == ["context_window"] and told["elasticities"]
 
 
+@pytest.mark.slow
 def test_a_map_with_a_boundary_over_it(folder):
     boundary = ("boundary", "one.toml", *AXES, "--of", "margin", "--resolution", 16, "--out", "b.zarr", "--quiet")
     run(*boundary, cwd=folder)

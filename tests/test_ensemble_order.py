@@ -70,8 +70,8 @@ def small_groups(monkeypatch):
 @pytest.mark.parametrize(
     "method",
     [
-        "tsit5_adaptive",
-        pytest.param("rk4", marks=pytest.mark.slow),
+        pytest.param("tsit5_adaptive", marks=pytest.mark.slow),
+        "rk4",
         pytest.param("euler_maruyama", marks=pytest.mark.slow),
     ],
 )

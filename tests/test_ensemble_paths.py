@@ -62,7 +62,7 @@ def agree(found, wanted, lanes, rtol):
         ("rk4", np.float64, 1e-11),
         ("euler_maruyama", np.float32, 5e-5),
         # Steps are accepted or not by rounding: agreement is to the tolerance of the method.
-        ("tsit5_adaptive", np.float64, 1e-7),
+        pytest.param("tsit5_adaptive", np.float64, 1e-7, marks=pytest.mark.slow),
         pytest.param("ri6", np.float32, 5e-5, marks=pytest.mark.slow),
         pytest.param("tsit5", np.float32, 5e-5, marks=pytest.mark.slow),
         pytest.param("agents", np.float64, 1e-11, marks=pytest.mark.slow),

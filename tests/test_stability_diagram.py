@@ -24,6 +24,7 @@ def wedge():
     return folds_over(STAR, STAR.params(), N, W)
 
 
+@pytest.mark.slow
 def test_the_folds_are_those_of_the_critical_window(wedge):
     assert not wedge.missing and len(wedge.curves) == 1
     agents, windows = (wedge.curves[0].parameters[name] for name in ("n_agents", "context_window"))
@@ -59,6 +60,7 @@ def test_its_ends_are_the_cusps(wedge):
     np.testing.assert_allclose(found, expected, rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_an_interval_inside_the_wedge_has_three_branches_that_no_fold_connects():
     found = bifurcation_branches(STAR, STAR.params(), Lens("n_agents", 7.5, 8.5))
     assert len(found.branches) == 3 and not found.partial

@@ -287,6 +287,7 @@ def unforgetful(seed):
     return values
 
 
+@pytest.mark.slow
 def test_phases_of_a_batch_in_single_precision():
     found, single, first, last = check_phases(unforgetful(7), jnp.float32)
     assert found.margin.dtype == np.float32

@@ -162,6 +162,7 @@ def test_mean_time_of_the_backward_equation(agents, window, scale, tolerance):
     assert abs(np.log(exact / float(found.mean_time)) - 1.0) > tolerance
 
 
+@pytest.mark.slow
 def test_ensemble_has_the_rate_of_the_slowest_mode():
     """The engine's mean time within 4 standard errors of a number that knows neither path nor ensemble."""
     found, runs = theory(0.5), Runs(horizon=1024.0, replicates=512)

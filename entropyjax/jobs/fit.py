@@ -76,8 +76,7 @@ def problem_of(traces: TraceSet, spec: FitSpec) -> Problem:
     **Raises:** `InferenceError` or `UnknownNameError` with a sentence.
     """
     model = MODELS.get(spec.model)()
-    found = units(traces)
-    found = found._replace(apart=_apart(found, traces, spec))
+    found = units(traces, _apart(traces, spec))
     terms = observe(traces, found, spec.observe, spec.first)
     taken = [*spec.fixed, *spec.ties]
     free = spec.free or default_free(model, terms, taken)
@@ -93,12 +92,12 @@ def problem_of(traces: TraceSet, spec: FitSpec) -> Problem:
     )
 
 
-def _apart(found: Units, traces: TraceSet, spec: FitSpec) -> bool:
+def _apart(traces: TraceSet, spec: FitSpec) -> bool:
     if spec.courses != "auto":
         return spec.courses == "runs"
     # Rows of single runs are as many as steps, which costs; where no dispatch is observed they gain little by it.
     few = Dispatches.name in spec.observe and len(traces.agent) <= MOST_STEPS
-    return few or len(found) == len(traces)
+    return few or len(units(traces)) == len(traces)
 
 
 def _drives(traces: TraceSet, found: Units, model: AbstractModel, terms: Sequence[AbstractTerm], asked: str) -> Drives:
