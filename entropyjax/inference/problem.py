@@ -17,7 +17,7 @@ from entropyjax.inference.effect import SPREAD, Nodes, log_mean, look, nodes
 from entropyjax.inference.errors import InferenceError
 from entropyjax.inference.filter import foresee
 from entropyjax.inference.parameters import Free, Layout, layout
-from entropyjax.inference.terms import AbstractTerm, Seen
+from entropyjax.inference.terms import AbstractTerm, Agreement, Dispatches, Seen
 from entropyjax.inference.terms.tokens import SCALE
 from entropyjax.inference.units import Units
 from entropyjax.models import AbstractModel
@@ -182,8 +182,10 @@ class Problem:
 
     @property
     def composite(self) -> bool:
-        """Whether the likelihood is a composite one."""
-        return any(term.composite for term in self.terms)
+        """Whether the likelihood is a composite one, as it also is where dispatches are seen in two ways."""
+        names = {term.name for term in self.terms}
+        twice = {Agreement.name, Dispatches.name} <= names
+        return twice or any(term.composite for term in self.terms)
 
 
 def make_problem(

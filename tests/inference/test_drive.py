@@ -149,3 +149,10 @@ def test_runs_that_agree_are_driven_by_their_mean(logs):
     params = cast(STAR.params(n_agents=5.0, evidence=float(problem.layout.values(z)["evidence"][0])), jnp.float64)
     alone = course(STAR, params, problem.steps, "agents", light, agreeing=True)
     np.testing.assert_allclose(problem.courses(z, agreeing=True).gap[0], alone.gap, rtol=1e-12)
+
+
+def test_choices_that_are_seen_twice_make_a_composite_likelihood(logs):
+    found = units(logs)
+    terms = [Dispatches.of(logs, found), Agreement.of(logs, found, 0)]
+    assert make_problem(STAR, found, terms, [Free("evidence")]).composite
+    assert not any(make_problem(STAR, found, [term], [Free("evidence")]).composite for term in terms)
