@@ -84,6 +84,7 @@ def test_sweep_does_not_overwrite_and_resume_opens_a_finished_one(folder):
     assert "another configuration" in said
 
 
+@pytest.mark.slow
 def test_sweep_json_and_default_place(folder):
     said = json.loads(run("sweep", "tiny.toml", "--seed", 3, "--json", cwd=folder))
     assert said["trajectories"] == 192 and sum(said["outcomes"].values()) == 192

@@ -74,6 +74,7 @@ def test_options_of_a_model_object_are_kept():
     assert found.sizes["path"] == 2
 
 
+@pytest.mark.slow
 def test_a_single_ode_trajectory_is_its_own_path():
     found = simulate(Star(), Star().params(**PARAMS), dynamics="ode", horizon=16.0, save_intervals=16, check_share=0.0)
     assert found.sizes["path"] == 1

@@ -230,6 +230,7 @@ def test_an_axis_over_models_compares_them_on_the_same_noise(tmp_path):
     assert len(json.loads(found.attrs["step_checks"])) == 2
 
 
+@pytest.mark.slow
 def test_an_axis_over_dynamics():
     axes = [{"path": "run.dynamics", "values": ["ode", "sde", "agents"]}]
     run = {key: RUN[key] for key in ("horizon", "save_intervals", "check_share")}
