@@ -60,6 +60,7 @@ def test_a_share_is_rerun_and_never_less_than_two(monkeypatch):
     assert found.collapse_uncertainty > 0.1
 
 
+@pytest.mark.slow
 def test_the_pairs_are_two_runs_on_one_path(monkeypatch):
     """The estimate, remade from single solves: half the step against `substeps=2`."""
     monkeypatch.setattr(check, "PAIRS", 1)

@@ -361,6 +361,7 @@ def test_a_cell_whose_trajectories_all_fail_has_no_probability(tmp_path):
     assert "nan" not in text
 
 
+@pytest.mark.slow
 def test_the_step_is_refined_until_the_tolerance_is_met():
     run = {"step": 1.0, "check_share": 1.0, "replicates": 96, "tolerance": 0.1, "max_refinements": 3}
     found = sweep(config((), run, params={"context_window": 128.0}))

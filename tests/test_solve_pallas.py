@@ -60,7 +60,7 @@ def run(function, block, options=SMALL, items=None):
 @pytest.mark.parametrize(
     "method, dtype, replicates, tolerance",
     # The sums of at most 33 lanes are taken in another order: a few roundings.
-    [("rk4", "float64", 15, 1e-13), ("euler_maruyama", "float32", 33, 1e-5)],
+    [pytest.param("rk4", "float64", 15, 1e-13, marks=pytest.mark.slow), ("euler_maruyama", "float32", 33, 1e-5)],
 )
 def test_a_kernel_gives_the_statistics_of_the_scan(method, dtype, replicates, tolerance):
     # One level in three is NaN from the start, and 15 and 33 lanes do not fill vectors of 16.

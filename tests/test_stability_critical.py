@@ -144,6 +144,7 @@ def test_check_6_without_errors_the_critical_window_is_the_closed_form():
     assert code.tolist() == [Criterion.MARGIN] * 3
 
 
+@pytest.mark.slow
 def test_both_ends_of_the_wedge_are_cusps():
     found, slope = jax.jit(
         lambda params, way: jax.jvp(lambda params: cusps(params)[:2], (params,), (way,)), compiler_options=QUICK

@@ -186,6 +186,7 @@ def test_batches_are_numbered_in_order():
     assert ask.number.tolist() == [3, 3, 7, 7, 7] and ask.batch.tolist() == [0, 1, 0, 1, 2]
 
 
+@pytest.mark.slow
 def test_where_nothing_resolves_the_simulated_boundary_is_the_fold():
     # Collapse is where the focused fixed point has vanished; with kappa > 0 a run may end before it gets there.
     found = sweep(
