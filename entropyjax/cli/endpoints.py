@@ -89,6 +89,18 @@ def second(values: dict[str, Any], path: Path | None, out: Path) -> "Asked | Non
     return Asked(endpoint, log.with_name(f"{log.stem}.second{log.suffix}"), values["replay"])
 
 
+def orchestrator(values: dict[str, Any], name: str | None, out: Path) -> "str | Asked":
+    """Take the options of `asked` and `drawn` out of `values`, put what a job takes there, and return who is run."""
+    found = model(values, out)
+    values["chat"] = settings(values, found)
+    if found is None:
+        return name or "perfect"
+    if name is not None:
+        raise click.BadParameter(f"--endpoint is an orchestrator of its own; leave --orchestrator {name} out.")
+    values["concurrency"] = found.endpoint.concurrency
+    return found
+
+
 def settings(values: dict[str, Any], found: "Asked | None") -> "ChatSettings":
     """Take the options of `drawn` out of `values`, and return how replies of a model are drawn."""
     from entropyjax.iwg import ChatSettings, Options

@@ -107,12 +107,7 @@ def run(
     from entropyjax.iwg import POLICIES, Budget, Rules
     from entropyjax.jobs.iwg_run import run_workflows
 
-    model = endpoints.model(asked, out)
-    asked["chat"] = endpoints.settings(asked, model)
-    if model is not None and orchestrator is not None:
-        raise click.BadParameter(f"--endpoint is an orchestrator of its own; leave --orchestrator {orchestrator} out.")
-    if model is not None:
-        asked["concurrency"] = model.endpoint.concurrency
+    chosen = endpoints.orchestrator(asked, orchestrator, out)
     if asked["policy"] not in POLICIES:
         raise click.BadParameter(f"'{asked['policy']}' is no policy; take one of {', '.join(POLICIES)}.")
     budget = Budget(asked.pop("turns"), asked.pop("tokens"), asked.pop("context"))
@@ -123,7 +118,7 @@ def run(
             ends = run_workflows(
                 instances,
                 out,
-                model or orchestrator or "perfect",
+                chosen,
                 rules=rules,
                 params=options.assignments(params),
                 progress=progress,
@@ -133,7 +128,7 @@ def run(
         raise KeyboardInterrupt(f"Finished runs are in {out}.partial; go on with --resume.") from None
     if not quiet:
         print(f"{ends.total():,} runs: {out}")
-        if model is not None:
+        if not isinstance(chosen, str):
             print(f"They end with {', '.join(f'{end} {count}' for end, count in ends.most_common())}.")
 
 

@@ -52,16 +52,11 @@ def suite(
         check_target(path)
     if asked["endpoint"] is not None and keep is None:
         raise click.BadParameter("--endpoint pays for replies; say with --keep in which folder they are kept.")
-    model = endpoints.model(asked, (keep or Path()) / "suite")
-    asked["chat"] = endpoints.settings(asked, model)
-    if model is not None and orchestrator is not None:
-        raise click.BadParameter(f"--endpoint is an orchestrator of its own; leave --orchestrator {orchestrator} out.")
-    if model is not None:
-        asked["concurrency"] = model.endpoint.concurrency
+    chosen = endpoints.orchestrator(asked, orchestrator, (keep or Path()) / "suite")
     prepare_jax()
     with bar(not (quiet or as_json)) as progress:
         found = run_suite(
-            model or orchestrator or "perfect",
+            chosen,
             params=options.assignments(params) or None,
             folder=keep,
             progress=progress,

@@ -67,8 +67,7 @@ def drives(traces: TraceSet, units: Units, *, context: bool, tokens: bool, wrong
     **Raises:** `InferenceError` for a context that is measured nowhere in a condition.
     """
     steps = int(traces.lengths.max())
-    rows = units.lane_of_run if units.apart else units.of_run
-    unit_of = units.unit_of_lane
+    rows, unit_of = units.lane_of_run, units.unit_of_lane
     shared = _known(traces, units, units.of_run, np.arange(len(units)), steps, context, tokens)
     own = _known(traces, units, rows, unit_of, steps, context, tokens) if units.apart else shared
     if wrong and units.apart:
